@@ -1,0 +1,1 @@
+"""Pipelines and remote services: the only code that may open a connection."""

@@ -1,0 +1,1 @@
+"""Measures of generated pictures; `evaluate` writes them into the checkpoint's card."""

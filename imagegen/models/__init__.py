@@ -1,0 +1,1 @@
+"""Networks and the formulas of each family, as plain `nn.Module`s and functions."""

@@ -1,0 +1,1 @@
+"""One recipe a family and the loop that runs them all."""
