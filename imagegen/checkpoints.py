@@ -1,0 +1,299 @@
+"""Trained weights on disk: written, checked, described and loaded here and nowhere else.
+
+    checkpoints/NAME/
+        config.json            {"class": "gan.ConditionalGenerator", "args": {...}}
+        model.safetensors      fp16 weights, loaded into an fp32 module
+        assets.safetensors     tensors that the tab needs beside the weights (directions, statistics, ...)
+        assets/                pictures and curves
+        golden/                inputs and outputs of one call, and for generators a picture with its recipe
+        README.md              the card
+        SHA256SUMS             of every file above
+"""
+
+import hashlib
+import importlib
+import json
+import re
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from imagegen.errors import CheckpointError
+
+__all__ = ["CLASSES", "Card", "Checkpoint", "ModelStore", "write_checkpoint"]
+
+CLASSES = ("classifier.DigitClassifier", "gan.ConditionalDiscriminator", "gan.ConditionalGenerator")
+"""Every class that a config may name, below `imagegen.models`."""
+
+MAX_SHARD = "9MB"
+SUMS = "SHA256SUMS"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CARD = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
+
+
+@dataclass
+class Card:
+    """What a checkpoint is, how it was made and what was measured on it.
+
+    Args:
+        summary: what it does, in a sentence or two.
+        licence: of the weights, as a Hugging Face licence id.
+        data: what it was trained on.
+        training: command, commit, seed, hardware, minutes, ...
+        figures: name -> {"value": number, "how": conditions, "bar": what it is held against}.
+    """
+
+    summary: str
+    licence: str
+    data: str
+    training: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_markdown(self, name: str) -> str:
+        head = {
+            "license": self.licence,
+            "library_name": "imagegen",
+            **{key: value for key, value in asdict(self).items() if key != "licence"},
+        }
+        training = "\n".join(f"| {key} | {value} |" for key, value in self.training.items() if key != "command")
+        figures = "\n".join(
+            f"| {key} | {_number(figure['value'])} | {figure.get('bar', '')} | {figure['how']} |"
+            for key, figure in self.figures.items()
+        )
+        return (
+            f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)}---\n\n"
+            f"# {name}\n\n{self.summary}\n\nTrained on {self.data}. Licence of the weights: {self.licence}.\n\n"
+            f"## Training\n\n```\n{self.training.get('command', '')}\n```\n\n| | |\n| --- | --- |\n{training}\n\n"
+            f"## Figures\n\nMeasured on the fp16 weights as shipped.\n\n"
+            f"| figure | value | held against | how |\n| --- | --- | --- | --- |\n{figures}\n"
+        )
+
+    @classmethod
+    def from_markdown(cls, text: str) -> "Card":
+        """Read the YAML head back.
+
+        Raises:
+            CheckpointError: there is none, or a field is missing.
+        """
+        found = _CARD.match(text)
+        try:
+            head = yaml.safe_load(found[1]) if found else {}
+            return cls(head["summary"], head["license"], head["data"], head["training"], head["figures"])
+        except (yaml.YAMLError, KeyError, TypeError) as problem:
+            raise CheckpointError("The card cannot be read: {problem}", problem=repr(problem)) from problem
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+class Checkpoint:
+    """One folder of `checkpoints/`, opened without reading any weights."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+
+    def card(self) -> Card:
+        return Card.from_markdown(self._read("README.md").decode(errors="replace"))
+
+    def rewrite_card(self, card: Card) -> None:
+        self.add("README.md", card.to_markdown(self.name).encode())
+
+    def add(self, name: str, content: bytes) -> None:
+        """Write or replace one file, and with it the sums."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        _write_sums(self.folder)
+
+    def sha256(self) -> str:
+        """Names exactly these weights: the hash of the sums of config and weights."""
+        lines = sorted(f"{digest}  {name}" for name, digest in self._sums().items() if _is_weights(name))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def verify(self) -> None:
+        """Hash every file.
+
+        Raises:
+            CheckpointError: a file is missing, changed or not listed.
+        """
+        sums = self._sums()
+        here = {p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file()} - {SUMS}
+        for name in sorted(here ^ sums.keys()):
+            what = "is missing" if name in sums else f"is not listed in {SUMS}"
+            raise CheckpointError("{file} {what}; take checkpoints/ again from git.", file=f"{self.name}/{name}", what=what)
+        for name, digest in sums.items():
+            self._check(name, digest)
+
+    def load(self) -> nn.Module:
+        """The network in fp32 on the CPU, in evaluation mode, after hash and finiteness were checked.
+
+        Raises:
+            CheckpointError: something is missing, damaged, or not finite.
+        """
+        from huggingface_hub import load_torch_model
+
+        for name, digest in self._sums().items():
+            if _is_weights(name):
+                self._check(name, digest)
+        model = self._build()
+        try:
+            load_torch_model(model, self.folder, strict=True, safe=True)
+        except (OSError, RuntimeError, ValueError, SafetensorError) as problem:
+            raise CheckpointError("{name}: the weights do not fit: {problem}", name=self.name, problem=problem) from problem
+        for key, tensor in model.state_dict().items():
+            if not tensor.isfinite().all():
+                raise CheckpointError("{name}: {tensor} holds values that are not finite.", name=self.name, tensor=key)
+        return model.float().eval().requires_grad_(False)
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """Tensors of `assets.safetensors` or `golden/tensors.safetensors`."""
+        digest = self._sums().get(name)
+        if digest is None:
+            raise CheckpointError("{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}")
+        self._check(name, digest)
+        return load_file(self.folder / name)
+
+    def _build(self) -> nn.Module:
+        config = json.loads(self._read("config.json"))
+        if config.get("class") not in CLASSES:
+            raise CheckpointError("{name} names an unknown class.", name=self.name)
+        file, _, class_name = config["class"].partition(".")
+        cls = getattr(importlib.import_module(f"imagegen.models.{file}"), class_name)
+        return cls(**config["args"])  # type: ignore[no-any-return]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError:
+            raise CheckpointError("{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}") from None
+
+    def _sums(self) -> dict[str, str]:
+        sums = {}
+        for line in self._read(SUMS).decode(errors="replace").splitlines():
+            digest, _, name = line.partition("  ")
+            sums[name] = digest
+        return sums
+
+    def _check(self, name: str, digest: str) -> None:
+        if hashlib.sha256(self._read(name)).hexdigest() != digest:
+            raise CheckpointError(
+                "{file} is damaged (its SHA-256 is not the one in SHA256SUMS); take checkpoints/ again from git.",
+                file=f"{self.name}/{name}",
+            )
+
+
+def _is_weights(name: str) -> bool:
+    return name == "config.json" or (name.startswith("model") and name.endswith((".safetensors", ".json")))
+
+
+def _write_sums(folder: Path) -> None:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(folder).as_posix()}" for p in files]
+    (folder / SUMS).write_text("\n".join(lines) + "\n")
+
+
+def write_checkpoint(
+    folder: Path,
+    model: nn.Module,
+    config: Mapping[str, Any],
+    card: Card,
+    example: Mapping[str, Tensor],
+    assets: Mapping[str, Tensor],
+) -> Checkpoint:
+    """Make or replace `folder` whole.
+
+    Args:
+        model: its weights are stored as fp16.
+        config: {"class": ..., "args": ...} that rebuilds it.
+        example: inputs of one call; they and the outputs of the weights as stored are the golden tensors.
+        assets: tensors for `assets.safetensors`.
+    """
+    from huggingface_hub import save_torch_state_dict
+
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "golden").mkdir(parents=True)
+    half = {key: t.half() if t.is_floating_point() else t for key, t in model.state_dict().items()}
+    save_torch_state_dict(half, partial, max_shard_size=MAX_SHARD)
+    (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    if assets:
+        save_file({key: t.contiguous() for key, t in assets.items()}, partial / "assets.safetensors")
+    _write_sums(partial)
+    with torch.no_grad():
+        output = Checkpoint(partial).load()(**example)
+    save_file({**example, "output": output.contiguous()}, partial / "golden" / "tensors.safetensors")
+    (partial / "README.md").write_text(card.to_markdown(folder.name), encoding="utf-8")
+    _write_sums(partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    return Checkpoint(folder)
+
+
+class ModelStore:
+    """What is in `checkpoints/`, loaded once and shared. Nothing that it hands out may be changed.
+
+    Args:
+        folder: of checkpoints.
+        device: where networks are put.
+        budget: bytes of weights to keep; the least recently used go first.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, budget: int = 4 * 2**30) -> None:
+        self.folder, self.device, self.budget = folder, device, budget
+        self._lock = threading.RLock()
+        self._models: OrderedDict[str, nn.Module] = OrderedDict()
+        self._assets: dict[str, dict[str, Tensor]] = {}
+
+    def names(self) -> list[str]:
+        """Checkpoints that are there, damaged or not."""
+        return sorted(p.parent.name for p in self.folder.glob("*/config.json") if _NAME.fullmatch(p.parent.name))
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """
+        Raises:
+            CheckpointError: there is none of that name.
+        """
+        if name not in self.names():
+            raise CheckpointError("There is no checkpoint {name} in {folder}.", name=repr(name), folder=self.folder)
+        return Checkpoint(self.folder / name)
+
+    def get(self, name: str) -> nn.Module:
+        """The network, ready on the device.
+
+        Raises:
+            CheckpointError: it is missing or damaged.
+        """
+        with self._lock:
+            if name not in self._models:
+                self._models[name] = self.checkpoint(name).load().to(self.device)
+                self._evict()
+            self._models.move_to_end(name)
+            return self._models[name]
+
+    def asset(self, name: str, key: str) -> Tensor:
+        """A tensor of the checkpoint's `assets.safetensors`, on the CPU."""
+        with self._lock:
+            if name not in self._assets:
+                self._assets[name] = self.checkpoint(name).tensors("assets.safetensors")
+            return self._assets[name][key]
+
+    def _evict(self) -> None:
+        """Drop the least recently used, never the one just loaded."""
+        while len(self._models) > 1 and sum(map(_bytes, self._models.values())) > self.budget:
+            self._models.popitem(last=False)
+
+
+def _bytes(model: nn.Module) -> int:
+    return sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))

@@ -1,0 +1,157 @@
+"""The command line: train, publish, sample, evaluate, verify."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagegen.errors import ImageGenError
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, publish, sample, evaluate and verify checkpoints.")
+
+Data = Annotated[Path | None, typer.Option(help="Where the data lies; without it, it is downloaded.")]
+Checkpoints = Annotated[Path, typer.Option(help="Folder of checkpoints.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+def _plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """An error of ours is one line on stderr and exit code 1, not a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except ImageGenError as problem:
+            typer.echo(f"Error: {problem}", err=True)
+            raise typer.Exit(1) from problem
+
+    return wrapped
+
+
+@app.command()
+@_plainly
+def train(
+    name: str,
+    data: Data = None,
+    size: Annotated[str, typer.Option(help="small or large.")] = "small",
+    minutes: Annotated[float | None, typer.Option(help="Train this long.", min=0)] = None,
+    steps: Annotated[int | None, typer.Option(help="Train this many steps.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Pictures in a step, over all processes.", min=1)] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="bf16, or no for full precision.")] = "bf16",
+    output: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Two steps on made-up data, in a folder that is thrown away.")] = False,
+) -> None:
+    """Train NAME; curves and pictures go to TensorBoard, the state to --output every 45 seconds."""
+    import tempfile
+
+    from imagegen.training.loop import Options
+    from imagegen.training.loop import train as run_training
+    from imagegen.training.recipes import build
+
+    recipe = build(name, size, seed)
+    options = Options(output or Path("runs") / name, size, steps, minutes, batch, seed, device, precision, resume, _command())
+    if dry_run:
+        with tempfile.TemporaryDirectory() as folder:
+            run_training(recipe, recipe.made_up_data(), Options(Path(folder), size, steps=2, batch=16, seed=seed, device=device, precision=precision))
+        typer.echo(f"{name}: two steps on made-up data went well.")
+        return
+    run = run_training(recipe, recipe.load_data(data), options)
+    typer.echo(f"Done. Next: python -m imagegen publish {run.folder}")
+
+
+def _command() -> str:
+    """How this was started, with the data folder left to whoever repeats it."""
+    words = [*sys.argv[1:]]
+    for i, word in enumerate(words[:-1]):
+        if word == "--data":
+            words[i + 1] = f"$IMAGEGEN_DATA/{Path(words[i + 1]).name}"
+    return "python -m imagegen " + " ".join(word if word.startswith("$") else shlex.quote(word) for word in words)
+
+
+@app.command()
+@_plainly
+def publish(run: Path, data: Data = None, checkpoints: Checkpoints = Path("checkpoints")) -> None:
+    """Turn the finished run in folder RUN into checkpoints: fp16 weights, card, golden picture, sums."""
+    from imagegen.training.publish import publish as write
+
+    for checkpoint in write(run, checkpoints, data):
+        typer.echo(f"Wrote {checkpoint.folder}. Next: python -m imagegen evaluate {checkpoint.name}")
+
+
+@app.command()
+@_plainly
+def evaluate(
+    name: str, data: Data = None, checkpoints: Checkpoints = Path("checkpoints"), device: Device = "auto"
+) -> None:
+    """Measure NAME and write the figures into its card."""
+    from imagegen.checkpoints import ModelStore
+    from imagegen.devices import choose_device
+    from imagegen.evaluation.run import evaluate as measure
+
+    card = measure(ModelStore(checkpoints, choose_device(device)), name, data)
+    for key, figure in card.figures.items():
+        typer.echo(f"{key}: {figure['value']:.4g}  {figure.get('bar', '')}  [{figure['how']}]")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@_plainly
+def sample(
+    context: typer.Context,
+    name: str,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000)] = 16,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    output: Path = Path("samples"),
+    checkpoints: Checkpoints = Path("checkpoints"),
+    device: Device = "auto",
+) -> None:
+    """Write pictures 00000.png ... and recipes.jsonl; picture i uses seed + i. Options of the family follow, as --digit 7."""
+    from imagegen.checkpoints import ModelStore
+    from imagegen.devices import choose_device
+    from imagegen.recipes import to_png
+    from imagegen.tasks.registry import sample as draw
+
+    store = ModelStore(checkpoints, choose_device(device))
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "recipes.jsonl").open("w", encoding="utf-8") as lines:
+        for i, (picture, recipe) in enumerate(draw(name, count, seed, _family_options(context.args), store)):
+            (output / f"{i:05d}.png").write_bytes(to_png(picture, recipe))
+            lines.write(recipe.to_json() + "\n")
+    typer.echo(f"Wrote {count} pictures to {output}.")
+
+
+def _family_options(words: list[str]) -> dict[str, Any]:
+    """`--digit 7 --solver ddim` -> {"digit": 7, "solver": "ddim"}; the task's request checks them."""
+    options: dict[str, Any] = {}
+    for flag, word in zip(words[::2], [*words[1::2], None], strict=False):
+        if not flag.startswith("--") or word is None:
+            raise typer.BadParameter(f"{flag} is not an option followed by a value.")
+        try:
+            options[flag[2:].replace("-", "_")] = json.loads(word)
+        except ValueError:
+            options[flag[2:].replace("-", "_")] = word
+    return options
+
+
+@app.command()
+@_plainly
+def verify(checkpoints: Checkpoints = Path("checkpoints")) -> None:
+    """Check the hash of every shipped file, load every network and repeat its golden tensors."""
+    import torch
+
+    from imagegen.checkpoints import ModelStore
+    from imagegen.tasks.registry import verify as check
+
+    store = ModelStore(checkpoints, torch.device("cpu"))
+    for name in store.names():
+        check(store, name)
+        typer.echo(f"{name}: as it was published")

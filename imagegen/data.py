@@ -1,0 +1,84 @@
+"""Real pictures, read once and kept as bytes: what is trained on and measured against."""
+
+import gzip
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from imagegen.errors import InputError
+
+__all__ = ["VALIDATION_DIGITS", "Pictures", "mnist"]
+
+VALIDATION_DIGITS = 5_000
+"""The last training digits, kept back to choose by."""
+
+_MNIST_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures as uint8 (N, C, H, W) and their labels (N,), on one device."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Pictures as floats (B, C, H, W) in [-1, 1], and labels (B,)."""
+        return self.pixels[index].float() / 127.5 - 1, self.labels[index]
+
+    def part(self, start: int, stop: int) -> "Pictures":
+        return Pictures(self.pixels[start:stop], self.labels[start:stop])
+
+    def to(self, device: torch.device) -> "Pictures":
+        return Pictures(self.pixels.to(device), self.labels.to(device))
+
+
+def mnist(root: Path | None, split: str) -> Pictures:
+    """MNIST digits, 1x28x28.
+
+    Args:
+        root: a torchvision root (`ROOT/MNIST/raw/`), a folder that holds the four idx files, gzipped or
+            not, or None to download them.
+        split: `train` (55,000), `validation` (5,000) or `test` (10,000).
+
+    Raises:
+        InputError: the files are not there.
+    """
+    from torchvision.datasets import MNIST
+
+    with tempfile.TemporaryDirectory() as unpacked:
+        if root is None:
+            home = Path(torch.hub.get_dir()) / "mnist"
+            data = MNIST(home, train=split != "test", download=True)
+        else:
+            data = MNIST(_torchvision_root(root, Path(unpacked)), train=split != "test")
+        pictures = Pictures(data.data.unsqueeze(1).contiguous(), data.targets)
+    if split == "test":
+        return pictures
+    border = len(pictures) - min(VALIDATION_DIGITS, len(pictures) // 2)
+    return pictures.part(0, border) if split == "train" else pictures.part(border, len(pictures))
+
+
+def _torchvision_root(root: Path, unpacked: Path) -> Path:
+    """`root` if torchvision reads it, else `unpacked` filled from the idx files found flat in `root`."""
+    if all((root / "MNIST" / "raw" / name).is_file() for name in _MNIST_FILES):
+        return root
+    raw = unpacked / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in _MNIST_FILES:
+        plain, packed = root / name, root / f"{name}.gz"
+        if plain.is_file():
+            shutil.copyfile(plain, raw / name)
+        elif packed.is_file():
+            with gzip.open(packed) as source, (raw / name).open("wb") as target:
+                shutil.copyfileobj(source, target)
+        else:
+            raise InputError("{root} holds no MNIST: {name} or {name}.gz is missing.", root=root, name=name)
+    return unpacked

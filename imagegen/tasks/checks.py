@@ -1,0 +1,36 @@
+"""Checks of what a request asks for, used in `__post_init__` whatever door the request came through."""
+
+import math
+
+from imagegen.devices import SEEDS
+from imagegen.errors import InputError
+
+__all__ = ["number", "seed", "whole"]
+
+
+def whole(name: str, value: object, low: int, high: int) -> int:
+    """A whole number from `low` to `high`; 7.0 counts as 7, and true, "7", 7.5 and NaN are refused.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError("{name} must be a whole number from {low} to {high}.", name=name, low=low, high=high)
+    return value
+
+
+def number(name: str, value: object, low: float, high: float) -> float:
+    """A finite number from `low` to `high`.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+        raise InputError("{name} must be a number from {low} to {high}.", name=name, low=low, high=high)
+    return float(value)
+
+
+def seed(value: object) -> int:
+    return whole("seed", value, 0, SEEDS - 1)

@@ -1,0 +1,174 @@
+"""Digits from a GAN: sample them, move them along latent directions, and ask the critic about any digit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from imagegen.checkpoints import ModelStore
+from imagegen.devices import picture_noise
+from imagegen.errors import InputError
+from imagegen.models.classifier import DigitClassifier
+from imagegen.models.gan import CLASSES, ConditionalDiscriminator, ConditionalGenerator, truncate
+from imagegen.tasks import checks
+
+__all__ = ["DIRECTIONS", "MAX_COUNT", "GanRequest", "GanStep", "ScoreRequest", "ScoreStep", "run", "score"]
+
+GENERATOR = "gan-mnist"
+DISCRIMINATOR = "gan-mnist-discriminator"
+CLASSIFIER = "digit-classifier"
+
+MAX_COUNT = 64
+DIRECTIONS = 8
+MAX_SIGMA = 4.0
+"""How far a direction may be followed, in standard deviations."""
+
+
+@dataclass(frozen=True)
+class GanRequest:
+    """Digits to draw.
+
+    Args:
+        digit: 0 to 9, or None for all ten in turn.
+        second_digit, mix: another digit to mix in, from mix 0 (none of it) to 1 (nothing else).
+        count: pictures, 1 to 64; picture i is drawn from seed + i.
+        seed: 0 to 2^32 - 1.
+        directions: up to 8 amounts in standard deviations, -4 to 4.
+        chosen: the only picture that the directions move, or None for all.
+        truncation: 1 draws as trained, 0 gives the average digit.
+    """
+
+    digit: int | None = None
+    second_digit: int | None = None
+    mix: float = 0.0
+    count: int = 25
+    seed: int = 0
+    directions: tuple[float, ...] = ()
+    chosen: int | None = None
+    truncation: float = 1.0
+
+    def __post_init__(self) -> None:
+        count = checks.whole("count", self.count, 1, MAX_COUNT)
+        checked = {
+            "digit": None if self.digit is None else checks.whole("digit", self.digit, 0, CLASSES - 1),
+            "second_digit": None
+            if self.second_digit is None
+            else checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
+            "mix": checks.number("mix", self.mix, 0, 1),
+            "count": count,
+            "seed": checks.seed(self.seed),
+            "directions": self._check_directions(),
+            "chosen": None if self.chosen is None else checks.whole("chosen", self.chosen, 0, count - 1),
+            "truncation": checks.number("truncation", self.truncation, 0, 1.5),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def _check_directions(self) -> tuple[float, ...]:
+        if not isinstance(self.directions, tuple | list) or len(self.directions) > DIRECTIONS:
+            raise InputError("directions must be a list of at most {limit} numbers.", limit=DIRECTIONS)
+        return tuple(checks.number("each direction", value, -MAX_SIGMA, MAX_SIGMA) for value in self.directions)
+
+
+@dataclass(frozen=True)
+class GanStep:
+    """What came out, and what the two judges say.
+
+    Args:
+        images: (N, 1, 28, 28) in [-1, 1].
+        labels: the digit asked for, (N,); of a mixture the stronger one.
+        realness: the critic's logit minus its mean on real digits of that label, (N,).
+        readings: what the classifier reads, as probabilities (N, 10).
+        index, total: of this step in the run.
+    """
+
+    images: Tensor
+    labels: Tensor
+    realness: Tensor
+    readings: Tensor
+    index: int = 1
+    total: int = 1
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A digit (1, 1, 28, 28) in [-1, 1] to be judged, and what it is meant to be (None: what it reads as)."""
+
+    picture: Tensor
+    digit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.picture.shape != (1, 1, 28, 28) or not self.picture.isfinite().all():
+            raise InputError("The digit to judge must be one 28×28 picture; draw or upload one.")
+        if self.digit is not None:
+            object.__setattr__(self, "digit", checks.whole("digit", self.digit, 0, CLASSES - 1))
+
+
+@dataclass(frozen=True)
+class ScoreStep:
+    """The critic's logit minus its mean on real digits, and the classifier's probabilities (10,)."""
+
+    digit: int
+    realness: float
+    reading: Tensor
+
+
+def run(request: GanRequest, store: ModelStore) -> Iterator[GanStep]:
+    """Draw the digits: one step.
+
+    Raises:
+        CheckpointError: a network that it needs is missing or damaged.
+    """
+    yield _sample(request, store)
+
+
+@torch.no_grad()
+def _sample(request: GanRequest, store: ModelStore) -> GanStep:
+    generator = cast(ConditionalGenerator, store.get(GENERATOR))
+    labels = _labels(request).to(store.device)
+    z = picture_noise(request.seed, request.count, generator.z_dim).to(store.device)
+    first, means = generator.embed(labels), store.asset(GENERATOR, "w_means").to(store.device)
+    w_mean = means[labels]
+    if request.second_digit is not None:
+        second = torch.full_like(labels, request.second_digit)
+        first = torch.lerp(first, generator.embed(second), request.mix)
+        w_mean = torch.lerp(w_mean, means[second], request.mix)
+        if request.mix > 0.5:
+            labels = second
+    w = truncate(generator.mapping(z, first), w_mean, request.truncation)
+    images = generator.synthesis(w + _moves(request, store))
+    return GanStep(images, labels, *_judge(images, labels, store))
+
+
+def _labels(request: GanRequest) -> Tensor:
+    if request.digit is None:
+        return torch.arange(request.count) % CLASSES
+    return torch.full((request.count,), request.digit)
+
+
+def _moves(request: GanRequest, store: ModelStore) -> Tensor:
+    """What the direction sliders add to each style, (N, w_dim)."""
+    amounts = torch.zeros(request.count, DIRECTIONS)
+    rows = slice(None) if request.chosen is None else request.chosen
+    amounts[rows, : len(request.directions)] = torch.tensor(request.directions)
+    return (amounts @ store.asset(GENERATOR, "directions")).to(store.device)
+
+
+def _judge(images: Tensor, labels: Tensor, store: ModelStore) -> tuple[Tensor, Tensor]:
+    """Realness (N,) and readings (N, 10)."""
+    discriminator = cast(ConditionalDiscriminator, store.get(DISCRIMINATOR))
+    classifier = cast(DigitClassifier, store.get(CLASSIFIER))
+    real_means = store.asset(DISCRIMINATOR, "real_means").to(store.device)
+    return discriminator(images, labels) - real_means[labels], classifier(images).softmax(dim=1)
+
+
+@torch.no_grad()
+def score(request: ScoreRequest, store: ModelStore) -> ScoreStep:
+    """Ask both judges about one digit."""
+    picture = request.picture.to(store.device)
+    classifier = cast(DigitClassifier, store.get(CLASSIFIER))
+    digit = request.digit if request.digit is not None else int(classifier(picture).argmax())
+    realness, readings = _judge(picture, torch.tensor([digit], device=store.device), store)
+    return ScoreStep(digit, float(realness), readings[0])

@@ -1,0 +1,203 @@
+"""The one training loop: data order, precision, saving, resuming, curves and pictures for every recipe."""
+
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from imagegen.data import Pictures
+from imagegen.errors import TrainingError
+from imagegen.images import grid, to_pictures
+from imagegen.training.recipe import Recipe, Step
+from imagegen.training.run import Run, current_commit
+
+__all__ = ["Options", "train"]
+
+SAVE_SECONDS = 45
+LOG_STEPS = 25
+MOMENTS = 30
+SPEED_STEPS = 30
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one run goes; what is None comes from the recipe.
+
+    Args:
+        output: the run's folder.
+        size: `small` or `large`.
+        steps: training steps, or
+        minutes: time to train; the steps are planned once from the speed of the first ones.
+        batch: pictures in a step, over all processes.
+        seed: of weights, order and noise.
+        device: `auto`, `cpu`, `cuda` ...
+        precision: `bf16` or `no`.
+        resume: go on with the run in `output`.
+        command: how it was started, for the card.
+    """
+
+    output: Path
+    size: str = "small"
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "bf16"
+    resume: bool = False
+    command: str = ""
+
+
+def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
+    """Run `recipe` on `data` to its planned end, saving every 45 seconds.
+
+    Raises:
+        TrainingError: a loss is not finite (the last good state is kept), the folder holds another run, or
+            the disk is full.
+    """
+    accelerator = Accelerator(cpu=options.device == "cpu", mixed_precision=options.precision)
+    for network in recipe.networks.values():
+        network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = Run(options.output)
+    facts: dict[str, Any]
+    if options.resume:
+        facts = run.restore(recipe.networks, recipe.optimizers)
+        run.forget_after(facts["step"])
+    else:
+        run.start()
+        facts = _new_facts(recipe, options, accelerator)
+    data = data.to(accelerator.device)
+    _Loop(recipe, data, run, facts, accelerator).go()
+    return run
+
+
+def _new_facts(recipe: Recipe, options: Options, accelerator: Accelerator) -> dict[str, Any]:
+    steps = options.steps or (0 if options.minutes else recipe.sizes[options.size])
+    return {
+        "name": recipe.name,
+        "step": 0,
+        "steps": steps,
+        "minutes": options.minutes,
+        "size": options.size,
+        "batch": options.batch or recipe.batch,
+        "seed": options.seed,
+        "seconds": 0.0,
+        "precision": options.precision,
+        "processes": accelerator.num_processes,
+        "hardware": _hardware(accelerator.device),
+        "torch": torch.__version__,
+        "command": options.command,
+        "commit": current_commit(),
+    }
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def batches(count: int, batch: int, seed: int, first: int) -> Iterator[Tensor]:
+    """Indices (batch,) from step `first` on; each epoch is a permutation of its own, the last part dropped."""
+    each = count // batch
+    step = first
+    while True:
+        epoch = step // each
+        order = torch.randperm(count, generator=torch.Generator().manual_seed((seed << 32) + epoch))
+        for k in range(step % each, each):
+            yield order[k * batch : (k + 1) * batch]
+            step += 1
+
+
+class _Loop:
+    def __init__(
+        self, recipe: Recipe, data: Pictures, run: Run, facts: dict[str, Any], accelerator: Accelerator
+    ) -> None:
+        self.recipe, self.data, self.run, self.facts, self.accelerator = recipe, data, run, facts, accelerator
+        self.batch = min(facts["batch"], len(data))
+        self.clock = time.monotonic()
+        self.board = SummaryWriter(str(run.folder / "tensorboard")) if accelerator.is_main_process else None
+
+    def go(self) -> None:
+        facts = self.facts
+        saved = self.clock
+        steps = facts["steps"] or 10**9  # not planned yet: the first steps give the speed
+        order = batches(len(self.data), self.batch, facts["seed"], facts["step"])
+        sums: dict[str, Tensor] = {}
+        self._moment(facts["step"])
+        with tqdm(total=steps, initial=facts["step"], unit="step", disable=not self.accelerator.is_main_process) as bar:
+            while facts["step"] < steps:
+                for key, value in self._step(next(order), steps).items():
+                    sums[key] = sums.get(key, 0) + value
+                facts["step"] += 1
+                bar.update()
+                if not facts["steps"] and facts["step"] == SPEED_STEPS:
+                    steps = bar.total = facts["steps"] = self._plan()
+                done = facts["step"] == steps
+                if facts["step"] % LOG_STEPS == 0 or done:
+                    bar.set_postfix_str(f"{self._log(sums):.0f} pictures/s")
+                    sums = {}
+                if facts["step"] in self._moments(steps):
+                    self._moment(facts["step"])
+                # After a log: what is saved has been checked to be finite.
+                if done or (not sums and time.monotonic() - saved > SAVE_SECONDS):
+                    self._save()
+                    saved = time.monotonic()
+
+    def _step(self, index: Tensor, steps: int) -> dict[str, Tensor]:
+        step = Step(self.accelerator, self.facts["seed"], self.facts["step"], steps, self.batch)
+        pictures, labels = self.data[index[step.share].to(self.data.pixels.device)]
+        return self.recipe.step(pictures, labels, step)
+
+    def _plan(self) -> int:
+        """Steps that fit into the minutes, at the speed so far."""
+        each = (time.monotonic() - self.clock) / SPEED_STEPS
+        return max(SPEED_STEPS + 1, round(self.facts["minutes"] * 60 / each))
+
+    def _moments(self, steps: int) -> set[int]:
+        """About 30 moments, closer together at first, where a picture changes most."""
+        return {round(steps * (k / (MOMENTS - 1)) ** 2) for k in range(MOMENTS)}
+
+    def _moment(self, step: int) -> None:
+        pictures = self.recipe.preview()
+        if pictures is None or self.board is None:
+            return
+        sheet = grid(to_pictures(pictures), columns=5)
+        sheet.save(self.run.moments / f"{step:07d}.png")
+        self.board.add_images("samples", (pictures.float().cpu() + 1) / 2, step)
+
+    def _log(self, sums: dict[str, Tensor]) -> float:
+        """Check and write the mean losses since the last log; returns pictures a second."""
+        steps = (self.facts["step"] - 1) % LOG_STEPS + 1
+        losses = {key: float(value) / steps for key, value in sums.items()}
+        for key, value in losses.items():
+            if value != value or abs(value) == float("inf"):
+                raise TrainingError(
+                    "{loss} is {value} at step {step}. The last good state is kept; resume with a lower learning rate.",
+                    loss=key,
+                    value=value,
+                    step=self.facts["step"],
+                )
+        now = time.monotonic()
+        speed = steps * self.batch / max(now - self.clock, 1e-9)
+        self.facts["seconds"] += now - self.clock
+        self.clock = now
+        if self.board is not None:
+            for key, value in losses.items():
+                self.board.add_scalar(key, value, self.facts["step"])
+            self.board.add_scalar("pictures a second", speed, self.facts["step"])
+            self.run.log({"step": self.facts["step"], "seconds": round(self.facts["seconds"], 1), **losses})
+        return speed
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process:
+            self.run.save(self.recipe.networks, self.recipe.optimizers, self.facts)

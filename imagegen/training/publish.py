@@ -1,0 +1,60 @@
+"""From a finished run to checkpoints that can be shipped."""
+
+from pathlib import Path
+
+import torch
+
+from imagegen.checkpoints import Card, Checkpoint, ModelStore, write_checkpoint
+from imagegen.images import to_pictures
+from imagegen.recipes import to_png
+from imagegen.tasks.registry import TASKS, Task, recipe_of
+from imagegen.training.recipe import Export
+from imagegen.training.recipes import build
+from imagegen.training.run import Run
+
+__all__ = ["publish"]
+
+
+def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoint]:
+    """Write the checkpoints of the run in `folder`, each with card, sums, golden tensors and picture.
+
+    Args:
+        data: where the training data lies; some statistics are taken from it.
+
+    Raises:
+        TrainingError: there is no run in `folder`.
+    """
+    run = Run(folder)
+    facts = run.facts()
+    recipe = build(facts["name"], facts["size"], facts["seed"])
+    run.restore(recipe.networks, recipe.optimizers)
+    written = [_write(checkpoints, run, export) for export in recipe.exports(recipe.load_data(data))]
+    store = ModelStore(checkpoints, torch.device("cpu"))
+    for task in TASKS.values():
+        if task.checkpoint in {checkpoint.name for checkpoint in written}:
+            _add_golden_picture(store, task)
+    return written
+
+
+def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
+    facts = run.facts()
+    kept = ("command", "commit", "seed", "size", "steps", "batch", "precision", "processes", "hardware", "torch")
+    training = {key: facts[key] for key in kept if key in facts}
+    training |= {"minutes": round(facts["seconds"] / 60, 1), **export.details}
+    return write_checkpoint(
+        checkpoints / export.name,
+        export.model,
+        {"class": export.class_name, "args": dict(export.args)},
+        Card(export.summary, export.licence, export.data, training),
+        export.example,
+        export.assets,
+    )
+
+
+def _add_golden_picture(store: ModelStore, task: Task) -> None:
+    """One picture of the task's default request, with the recipe that any machine must be able to repeat."""
+    checkpoint = store.checkpoint(task.checkpoint)
+    request = task.request()
+    *_, last = task.run(request, store)
+    picture = to_pictures(last.images[:1])[0]
+    checkpoint.add("golden/picture.png", to_png(picture, recipe_of(task, request, store)))

@@ -1,0 +1,135 @@
+"""What a family brings to the training loop, and what the loop hands to it at each step."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from imagegen.data import Pictures
+
+__all__ = ["Export", "Recipe", "Step", "follow"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """One checkpoint that a finished run gives.
+
+    Args:
+        name: folder under `checkpoints/`.
+        model: the network with its trained weights.
+        class_name: `file.Class` under `imagegen.models`, as in `imagegen.checkpoints.CLASSES`.
+        args: constructor arguments that rebuild it.
+        example: inputs of one call; with the outputs they become the golden tensors.
+        assets: tensors that ship beside the weights.
+        summary: what it is, in one or two sentences, for the card.
+        data, licence: what it was trained on, and the licence of the weights.
+        method: name of the module's method that `example` calls.
+        details: recipe facts for the card (batch size, learning rate, ...).
+    """
+
+    name: str
+    model: nn.Module
+    class_name: str
+    args: Mapping[str, Any]
+    example: Mapping[str, Tensor]
+    summary: str
+    data: str
+    licence: str
+    assets: Mapping[str, Tensor] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Step:
+    """One training step: where it stands, its randomness and how to update.
+
+    All that is random in step n comes from (seed, n), so that a resumed run repeats it to the bit. It is
+    drawn for the whole batch and each process keeps its share, so that any number of processes agree.
+
+    Args:
+        accelerator: device, precision and the other processes.
+        seed: of the run.
+        index: number of this step.
+        total: steps in the whole run.
+        batch: pictures in the whole batch.
+    """
+
+    def __init__(self, accelerator: Accelerator, seed: int, index: int, total: int, batch: int) -> None:
+        self.accelerator = accelerator
+        self.index = index
+        self.progress = index / total
+        self.batch = batch
+        each = batch // accelerator.num_processes
+        first = accelerator.process_index * each
+        self.share = slice(first, first + each)
+        self._rng = torch.Generator(accelerator.device).manual_seed((seed << 32) + index)
+
+    def _draw(self, sample: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        full = sample((self.batch, *shape), generator=self._rng, device=self.accelerator.device)
+        return full[self.share]
+
+    def normal(self, *shape: int) -> Tensor:
+        """N(0, 1) of shape (share of the batch, *shape)."""
+        return self._draw(torch.randn, shape)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """U[0, 1) of shape (share of the batch, *shape)."""
+        return self._draw(torch.rand, shape)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """bf16 where it is faster, as the run was set up."""
+        return self.accelerator.autocast()  # type: ignore[no-any-return]
+
+    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
+        """Backward, gradients averaged over the processes, one optimiser step at this learning rate."""
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+            if self.accelerator.num_processes > 1:
+                for parameter in group["params"]:
+                    parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
+        optimizer.step()
+
+
+class Recipe(Protocol):
+    """A family's training: built from a size, then driven by `imagegen.training.loop.train`."""
+
+    name: ClassVar[str]
+    sizes: ClassVar[Mapping[str, int]]
+    """Steps of each size that can be asked for."""
+    batch: ClassVar[int]
+    """Pictures in a step."""
+    networks: dict[str, nn.Module]
+    """All that is saved: trained networks and their averages."""
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def load_data(self, root: Path | None) -> Pictures: ...
+
+    def made_up_data(self) -> Pictures:
+        """A few pictures of the right shape, for `--dry-run`."""
+        ...
+
+    def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
+        """One step on pictures (B, C, H, W) in [-1, 1]; returns scalars to plot, detached."""
+        ...
+
+    def preview(self) -> Tensor | None:
+        """Pictures (B, C, H, W) in [-1, 1] that show where the run stands, or None."""
+        ...
+
+    def exports(self, data: Pictures) -> list[Export]:
+        """The checkpoints of a finished run."""
+        ...
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights: average <- decay * average + (1 - decay) * model."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    for kept, now in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(now)

@@ -1,0 +1,26 @@
+"""Every recipe by its name: `python -m imagegen train NAME`."""
+
+from collections.abc import Callable
+
+import torch
+
+from imagegen.errors import InputError
+from imagegen.training.classifier import ClassifierRecipe
+from imagegen.training.gan import ConditionalGanRecipe
+from imagegen.training.recipe import Recipe
+
+__all__ = ["RECIPES", "build"]
+
+RECIPES: dict[str, Callable[[str], Recipe]] = {
+    ClassifierRecipe.name: ClassifierRecipe,
+    ConditionalGanRecipe.name: ConditionalGanRecipe,
+}
+
+
+def build(name: str, size: str, seed: int) -> Recipe:
+    """The recipe with fresh weights drawn from `seed`; the caller's own randomness is left as it was."""
+    if name not in RECIPES:
+        raise InputError("There is no recipe {name}; choose one of {names}.", name=repr(name), names=", ".join(RECIPES))
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(seed)
+        return RECIPES[name](size)

@@ -1,0 +1,48 @@
+"""Components whose input is safe: what a visitor uploads is decoded by our own code only."""
+
+from abc import ABCMeta
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.component_meta import ComponentMeta
+from gradio.data_classes import ImageData
+from PIL import Image
+
+from imagegen.errors import InputError
+from imagegen.images import open_picture
+
+__all__ = ["Picture"]
+
+
+class _NoStub(ComponentMeta):
+    """Gradio's own metaclass writes a .pyi beside every subclass, which type checkers would read instead."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> "_NoStub":
+        return ABCMeta.__new__(cls, name, bases, attrs)
+
+
+class Picture(gr.Image, metaclass=_NoStub):
+    """A `gr.Image` that hands its handler an upright RGB `PIL.Image.Image` from `images.open_picture`.
+
+    `gr.Image` itself trusts the file's name, leaves GIFs unconverted, clips 16 bits to white, drops
+    transparency and decodes pictures of any size. Results are shown as PNG, which loses nothing.
+    """
+
+    is_template = True  # the page draws it with the parent's frontend, "image"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"format": "png", "type": "pil", **options})
+
+    def get_config(self, cls: type[Block] | None = None) -> dict[str, Any]:
+        return super().get_config(gr.Image)  # Gradio reads the names of the options off __init__
+
+    def preprocess(self, payload: ImageData | None) -> Image.Image | None:
+        """The visitor's picture, or None without one. Raises `gr.Error` for a file that is refused."""
+        if payload is None or payload.path is None:
+            return None
+        try:
+            return open_picture(Path(payload.path))
+        except InputError as error:
+            raise gr.Error(str(error)) from error

@@ -1,0 +1,114 @@
+"""Serving the page: how Gradio is started so that nothing is open, sent or kept that nobody asked for."""
+
+import os
+import secrets
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+from urllib.parse import urlsplit
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from imagegen.images import MAX_FILE_BYTES
+from imagegen.ui.guard import Guard
+
+__all__ = ["DELETE_CACHE", "Look", "Settings", "launch", "wait"]
+
+DELETE_CACHE = (3600, 86_400)  # seconds: every hour forget files older than a day; for `gr.Blocks`
+MAX_QUEUE = 64  # requests that may wait; beyond it a visitor is told that the app is busy
+SHARE_USER = "imagegen"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asked for."""
+
+    device: str = "auto"  # auto, cuda, cpu or mps
+    share: bool = False  # make a public link
+    auth: tuple[str, str] | None = None  # user and password that the page asks for
+    public: bool = False  # a public link without a password
+    host: str = "127.0.0.1"
+    port: int = 7860
+    allowed_hosts: tuple[str, ...] = ()  # names that the app answers for, beside its own
+    checkpoints: Path = Path("checkpoints")
+    lang: str = "auto"  # en, zh, or auto: as the visitor's browser asks
+
+
+class Look(TypedDict, total=False):
+    """What Gradio 6 takes at launch, not with the page."""
+
+    theme: gr.themes.Base
+    css: str
+    js: str
+    head: str
+    favicon_path: Path
+    i18n: gr.I18n
+
+
+def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
+    """Start serving in the background; returns what to tell whoever started the app.
+
+    Raises OSError if the port is taken.
+    """
+    auth = settings.auth
+    if settings.share and not settings.public and not auth:
+        auth = (SHARE_USER, secrets.token_urlsafe(12))
+    hosts = {
+        name.lower() for name in (settings.host, *settings.allowed_hosts, os.environ.get("SPACE_HOST", ""))
+    }
+    _reach_own_server_directly(settings.host)
+    _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE).launch(
+        server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
+        server_port=settings.port,
+        share=settings.share,
+        auth=auth,
+        app_kwargs={
+            "middleware": [Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE))],
+        },
+        max_file_size=MAX_FILE_BYTES,
+        show_error=False,  # a `gr.Error` is always shown; other errors stay in the log
+        enable_monitoring=False,
+        run_history=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+        footer_links=["api"],
+        inline=False,
+        prevent_thread_lock=True,
+        quiet=True,
+        **look,
+    )
+    if share_url:
+        hosts.add(str(urlsplit(share_url).hostname))
+    return _greeting(settings, local_url, share_url, auth)
+
+
+def wait(blocks: gr.Blocks) -> None:
+    """Serve until SIGTERM or Ctrl+C, then stop accepting and let the streams end."""
+
+    def stop(*_: Any) -> None:
+        blocks.close(verbose=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    blocks.block_thread()
+
+
+def _reach_own_server_directly(host: str) -> None:
+    """Gradio asks its own server whether it is up, which a proxy from the environment must not answer."""
+    direct = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY", ""), "localhost", "127.0.0.1", host]
+    os.environ["no_proxy"] = ",".join(filter(None, direct))
+
+
+def _greeting(settings: Settings, local_url: str, share_url: str | None, auth: tuple[str, str] | None) -> str:
+    lines = [f"ImageGen from Zero is ready: {share_url or local_url}"]
+    if auth and not settings.auth:
+        lines.append(f"Sign in as {auth[0]} with the password {auth[1]}")
+    if settings.share and not share_url:
+        lines.append(
+            "No share link could be made: the sharing service cannot be reached from here. To let others in, "
+            "forward the port (ssh -R or your editor can) or put the app on Hugging Face Spaces."
+        )
+    return "\n".join(lines)
