@@ -34,11 +34,10 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 DIGIT_SIDE = 28  # pixels, width and height of an MNIST picture
 INK_SIDE = 20  # pixels, longer side of the ink in it
-import os
-Q=float(os.environ.get('Q','.75'))
 MIN_CONTRAST = 24  # grey levels of 255 between paper and ink; with less the picture is blank
 STRONG_INK = 0.5  # share of the contrast that is surely ink
 FAINT_INK = 0.1  # share of the contrast that may be the edge of a stroke; anything fainter is paper
+FULL_INK = 0.75  # quantile of the shrunk ink from which it is pure white, as in MNIST
 
 
 def open_header(source: bytes | Path) -> Image.Image:
@@ -121,15 +120,15 @@ def to_digit(picture: Image.Image) -> Tensor:
     """A drawing or photo of one digit as MNIST would show it: (1, 1, 28, 28) in [-1, 1], white on black.
 
     As MNIST was made (LeCun et al., 1998, "Gradient-based learning applied to document recognition"):
-    the longer side of the ink is 20 pixels, antialiased, and its centre of mass lies in the centre, as
-    near as whole pixels and the frame allow. Ink may be dark on light or light on dark.
+    the longer side of the ink is 20 pixels, antialiased, and its centre of mass lies in pixel (14, 14),
+    as near as whole steps and the frame allow. Ink may be dark on light or light on dark.
     Raises InputError for a blank picture.
     """
     ink = _cut_out_ink(np.asarray(open_picture(picture).convert("L"), dtype=np.float32))
     scale = INK_SIDE / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
-    small = np.minimum(1, small / np.quantile(small[small > 0], Q))  # a thin pen must not fade away
+    small = np.minimum(1, small / np.quantile(small[small > 0], FULL_INK))  # a thin pen must not fade away
 
     canvas = torch.full((1, 1, DIGIT_SIDE, DIGIT_SIDE), -1.0)
     top, left = _offset(small.sum(axis=1)), _offset(small.sum(axis=0))
@@ -147,7 +146,7 @@ def _read(path: Path) -> bytes:
 
 @contextmanager
 def _refusing_unreadable() -> Iterator[None]:
-    """Pillow's decoders fail with anything from struct.error to KeyError; to the visitor it is one refusal."""
+    """Pillow's decoders fail with anything from struct.error to KeyError; to a visitor it is all one."""
     try:
         yield
     except InputError:
@@ -203,8 +202,8 @@ def _paper(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """The bare paper (H, W): a plane through the medians of the four sides, as light often falls aslant."""
     top, bottom, left, right = (np.median(side) for side in (grey[0], grey[-1], grey[:, 0], grey[:, -1]))
     down, across = (np.linspace(-0.5, 0.5, side, dtype=np.float32) for side in grey.shape)
-    level = np.float32((top + bottom + left + right) / 4)
-    return level + (bottom - top) * down[:, None] + (right - left) * across
+    slope: NDArray[np.float32] = (bottom - top) * down[:, None] + (right - left) * across
+    return slope + np.float32((top + bottom + left + right) / 4)
 
 
 def _extent(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -214,6 +213,6 @@ def _extent(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _offset(mass: NDArray[np.float32]) -> int:
-    """Where to put a strip of this mass in the frame so that its centre of mass is in the centre."""
+    """Where a strip of this mass begins in the frame so that its centre of mass is in the middle."""
     centre = float(np.arange(len(mass)) @ mass / mass.sum())
     return min(max(0, round(DIGIT_SIDE / 2 - centre)), DIGIT_SIDE - len(mass))

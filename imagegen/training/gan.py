@@ -22,7 +22,7 @@ __all__ = ["ConditionalGanRecipe"]
 
 LEARNING_RATE = 1e-3, 1e-4
 """From, to."""
-GAMMA = 1.0, 0.1
+GAMMA = 0.3, 0.03
 """Weight of the gradient penalties, from, to."""
 PENALTY_EVERY = 4
 """Steps between penalties, each then that many times as heavy (lazy regularisation, Karras et al. 2020)."""
@@ -35,7 +35,7 @@ STYLES = 4_096
 
 class ConditionalGanRecipe:
     name: ClassVar[str] = "gan-mnist"
-    sizes: ClassVar[Mapping[str, int]] = {"small": 5_000, "large": 40_000}
+    sizes: ClassVar[Mapping[str, int]] = {"small": 3_600, "large": 40_000}
     batch: ClassVar[int] = 256
 
     def __init__(self, size: str) -> None:

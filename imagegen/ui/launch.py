@@ -1,5 +1,6 @@
 """Serving the page: how Gradio is started so that nothing is open, sent or kept that nobody asked for."""
 
+import logging
 import os
 import secrets
 import signal
@@ -18,6 +19,7 @@ __all__ = ["DELETE_CACHE", "Look", "Settings", "launch", "wait"]
 
 DELETE_CACHE = (3600, 86_400)  # seconds: every hour forget files older than a day; for `gr.Blocks`
 MAX_QUEUE = 64  # requests that may wait; beyond it a visitor is told that the app is busy
+GRACE = 2  # seconds for open streams when the app is told to stop
 SHARE_USER = "imagegen"
 
 
@@ -86,9 +88,11 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
 
 
 def wait(blocks: gr.Blocks) -> None:
-    """Serve until SIGTERM or Ctrl+C, then stop accepting and let the streams end."""
+    """Serve until SIGTERM or Ctrl+C, then stop accepting and give what is streaming a moment to end."""
 
     def stop(*_: Any) -> None:
+        blocks.server.config.timeout_graceful_shutdown = GRACE
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a stream cut off now is no error
         blocks.close(verbose=False)
 
     signal.signal(signal.SIGTERM, stop)

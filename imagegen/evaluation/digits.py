@@ -1,0 +1,120 @@
+"""Figures of digit models, judged by the digit classifier against MNIST test.
+
+The judge computes in fp32 on the CPU whatever device draws, so that a figure is the same everywhere.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from imagegen.checkpoints import ModelStore
+from imagegen.data import mnist
+from imagegen.devices import picture_noise
+from imagegen.evaluation.anchors import ROTATED, digit_anchors
+from imagegen.evaluation.distribution import fid, inception_score, kid
+from imagegen.evaluation.features import as_saved, in_batches
+from imagegen.evaluation.neighbours import precision_recall
+from imagegen.models.classifier import DigitClassifier, DigitFeatures
+from imagegen.models.gan import CLASSES, ConditionalGenerator
+
+__all__ = ["Figures", "digit_figures", "evaluate_classifier", "evaluate_discriminator", "evaluate_gan"]
+
+Figures = dict[str, dict[str, Any]]
+"""Name -> {"value": number, "how": conditions, "bar": what it is held against}, as in a card."""
+
+JUDGE = "digit-classifier"
+COUNT = 10_000
+SEED = 0
+
+
+def evaluate_classifier(store: ModelStore, name: str, data_root: Path | None, count: int = COUNT) -> Figures:
+    """Accuracy on MNIST test, and the anchors that give the FID of its features a meaning."""
+    classifier = cast(DigitClassifier, store.checkpoint(name).load())
+    pictures, labels = mnist(data_root, "test")[:]
+    accuracy = _share(in_batches(classifier, pictures).argmax(dim=1) == labels)
+    return {
+        "test accuracy": _figure(accuracy, f"all {len(labels):,} digits of MNIST test", "≥ 0.994"),
+        **_anchor_figures(store, classifier, data_root, count),
+    }
+
+
+def evaluate_gan(store: ModelStore, name: str, data_root: Path | None, count: int = COUNT) -> Figures:
+    """`digit_figures` of pictures at truncation 1: picture i shows digit i mod 10, from seed i."""
+    asked = torch.arange(count) % CLASSES
+    return digit_figures(_draw(store, name, asked), asked, store, data_root)
+
+
+def evaluate_discriminator(store: ModelStore, name: str, data_root: Path | None) -> Figures:
+    """How often the critic prefers a real digit to one that its generator drew of the same label."""
+    critic = store.get(name)
+    real, labels = mnist(data_root, "test")[:]
+    fake = _draw(store, name.removesuffix("-discriminator"), labels)
+    right = in_batches(critic, real, labels) > in_batches(critic, fake, labels)
+    how = f"{len(labels):,} pairs of the same label, MNIST test and generated from seed {SEED}"
+    return {"pairs ranked right": _figure(_share(right), how, "0.5: it cannot tell them apart")}
+
+
+def digit_figures(pictures: Tensor, asked: Tensor, store: ModelStore, data_root: Path | None) -> Figures:
+    """All that is measured of generated digits.
+
+    Args:
+        pictures: (N, 1, 28, 28) in [-1, 1], rounded to 8 bits; picture i drawn from seed i.
+        asked: the digit that each was to show, (N,).
+    """
+    classifier = cast(DigitClassifier, store.checkpoint(JUDGE).load())
+    features, logits = DigitFeatures(classifier), DigitFeatures(classifier, logits=True)
+    real, _ = mnist(data_root, "test")[:]
+    anchors = _anchor_figures(store, classifier, data_root, len(pictures))
+    rotated = anchors[_anchor(ROTATED)]["value"]
+    distance = fid(features, _reference(store), pictures)
+    kernel_distance, error = kid(features, real, pictures, SEED)
+    precision, recall = precision_recall(in_batches(features, real), in_batches(features, pictures))
+    real_score = inception_score(logits, real, SEED)
+    how = f"{len(pictures):,} pictures, seed {SEED}, digit-classifier features, MNIST test"
+    return {
+        "FID": _figure(distance, how, f"≤ {rotated:.3g} (real digits {ROTATED})"),
+        f"FID over that of real digits {ROTATED}": _figure(distance / rotated, how, "≤ 1"),
+        **anchors,
+        "KID": _figure(kernel_distance, f"{how}; standard error {error:.1g}"),
+        "IS": _figure(inception_score(logits, pictures, SEED), how, f"{real_score:.3g} (MNIST test itself)"),
+        "precision": _figure(precision, f"{how}, k = 3"),
+        "recall": _figure(recall, f"{how}, k = 3"),
+        "read as asked": _figure(_share(in_batches(logits, pictures).argmax(dim=1) == asked), how, "≥ 0.98"),
+    }
+
+
+def _draw(store: ModelStore, name: str, labels: Tensor) -> Tensor:
+    """A digit of each label (N,), as saved: (N, 1, 28, 28)."""
+    generator = cast(ConditionalGenerator, store.get(name))
+    z = picture_noise(SEED, len(labels), generator.z_dim)
+    return as_saved(in_batches(generator, z, labels))
+
+
+def _anchor_figures(
+    store: ModelStore, classifier: DigitClassifier, data_root: Path | None, count: int
+) -> Figures:
+    features, reference = DigitFeatures(classifier), _reference(store)
+    how = f"{count:,} training digits, seed {SEED}, digit-classifier features, MNIST test"
+    return {
+        _anchor(anchor): _figure(fid(features, reference, pictures), how)
+        for anchor, pictures in digit_anchors(mnist(data_root, "train"), count, SEED).items()
+    }
+
+
+def _anchor(name: str) -> str:
+    return f"FID of real digits {name}"
+
+
+def _reference(store: ModelStore) -> dict[str, Tensor]:
+    keys = ("reference_sum", "reference_outer", "reference_count")
+    return {key: store.asset(JUDGE, key) for key in keys}
+
+
+def _share(hits: Tensor) -> float:
+    return hits.double().mean().item()
+
+
+def _figure(value: float, how: str, bar: str = "") -> dict[str, Any]:
+    return {"value": value, "how": how, "bar": bar}

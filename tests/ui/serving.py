@@ -1,0 +1,46 @@
+"""Apps in a process of their own, as visitors meet them: Gradio warns too much to be served inside a test."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+GREETING = "ImageGen from Zero is ready: "
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def start(*command: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def serving(*command: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run `python COMMAND`; yields the address that it greets with, and stops it by SIGTERM in the end."""
+    with start(*command, env=env) as process:
+        try:
+            yield address(process)
+        finally:
+            process.terminate()
+            assert process.wait(timeout=15) == 0
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """The address in the first line that the app prints once it answers."""
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line.startswith(GREETING), line
+    return line.removeprefix(GREETING).strip()
