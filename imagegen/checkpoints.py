@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from imagegen.devices import DeviceLock
 from imagegen.errors import CheckpointError
 
 __all__ = ["CLASSES", "Card", "Checkpoint", "ModelStore", "write_checkpoint"]
@@ -248,10 +249,13 @@ class ModelStore:
         folder: of checkpoints.
         device: where networks are put.
         budget: bytes of weights to keep; the least recently used go first.
+
+    `turn` is held by whoever computes, for one step at a time.
     """
 
     def __init__(self, folder: Path, device: torch.device, budget: int = 4 * 2**30) -> None:
         self.folder, self.device, self.budget = folder, device, budget
+        self.turn = DeviceLock()
         self._lock = threading.RLock()
         self._models: OrderedDict[str, nn.Module] = OrderedDict()
         self._assets: dict[str, dict[str, Tensor]] = {}

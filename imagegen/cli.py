@@ -117,7 +117,7 @@ def sample(
     """Write pictures 00000.png ... and recipes.jsonl; picture i uses seed + i. Options of the family follow, as --digit 7."""
     from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
-    from imagegen.recipes import to_png
+    from imagegen.recipes import to_json, to_png
     from imagegen.tasks.registry import sample as draw
 
     store = ModelStore(checkpoints, choose_device(device))
@@ -125,7 +125,7 @@ def sample(
     with (output / "recipes.jsonl").open("w", encoding="utf-8") as lines:
         for i, (picture, recipe) in enumerate(draw(name, count, seed, _family_options(context.args), store)):
             (output / f"{i:05d}.png").write_bytes(to_png(picture, recipe))
-            lines.write(recipe.to_json() + "\n")
+            lines.write(to_json(recipe) + "\n")
     typer.echo(f"Wrote {count} pictures to {output}.")
 
 

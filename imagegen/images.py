@@ -187,7 +187,7 @@ def _cut_out_ink(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     contrast = ink.max()
     if contrast < MIN_CONTRAST:
         raise InputError("The picture is blank. Draw a digit first, dark on light or light on dark.")
-    ink = ink / contrast
+    ink /= contrast
     ink[ink < FAINT_INK] = 0
 
     # Strong ink says where the digit is; faint edges count only beside it, shadows further off do not.

@@ -12,11 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = [
+    "MEASURES",
     "ConditionalDiscriminator",
     "ConditionalGenerator",
     "discriminator_loss",
     "generator_loss",
     "gradient_penalty",
+    "measure",
+    "spherical",
     "truncate",
 ]
 
@@ -48,6 +51,41 @@ def gradient_penalty(pictures: Tensor, logits: Tensor) -> Tensor:
 def truncate(w: Tensor, w_mean: Tensor, truncation: float) -> Tensor:
     """Pull styles towards their mean: 1 keeps them, 0 gives the average digit (Karras et al. 2019)."""
     return w_mean + truncation * (w - w_mean)
+
+
+def spherical(a: Tensor, b: Tensor, t: float) -> Tensor:
+    """Point t of the arc from code a to code b, (B, z_dim) each: normal codes lie on a shell, and so does the arc."""
+    cosine = F.cosine_similarity(a, b, dim=1).clamp(-1, 1)
+    angle = torch.acos(cosine)[:, None]
+    if bool((angle < 1e-4).any()):
+        return torch.lerp(a, b, t)
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+MEASURES = ("slant", "thickness", "width", "height", "loop", "top-heavy")
+
+
+def measure(digits: Tensor) -> Tensor:
+    """What an eye sees in a digit, (B, 6), in the order of `MEASURES`.
+
+    Args:
+        digits: (B, 1, 28, 28) in [-1, 1].
+    """
+    ink = (digits[:, 0] + 1) / 2 + 1e-6  # (B, 28, 28)
+    mass = ink.sum(dim=(1, 2))
+    along = torch.arange(28.0, device=ink.device)
+    y, x = along[:, None], along[None, :]
+
+    def mean(values: Tensor) -> Tensor:
+        return (ink * values).sum(dim=(1, 2)) / mass
+
+    dx, dy = x - mean(x)[:, None, None], y - mean(y)[:, None, None]
+    edge = (ink.diff(dim=1).abs().sum(dim=(1, 2)) + ink.diff(dim=2).abs().sum(dim=(1, 2))) / 2
+    slant = -mean(dx * dy) / mean(dy.square())
+    straight = dx + slant[:, None, None] * dy
+    width = mean(straight.square()).sqrt()
+    loop = mean(straight.square() * dy.square()) / (mean(straight.square()) * mean(dy.square()))
+    return torch.stack([slant, mass / edge, width, mean(dy.square()).sqrt(), loop, -mean(dy**3)], dim=1)
 
 
 class _StyledConv(nn.Module):

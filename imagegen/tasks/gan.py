@@ -11,10 +11,25 @@ from imagegen.checkpoints import ModelStore
 from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models.classifier import DigitClassifier
-from imagegen.models.gan import CLASSES, ConditionalDiscriminator, ConditionalGenerator, truncate
+from imagegen.models.gan import (
+    CLASSES,
+    ConditionalDiscriminator, ConditionalGenerator, truncate
 from imagegen.tasks import checks
 
-__all__ = ["DIRECTIONS", "MAX_COUNT", "GanRequest", "GanStep", "ScoreRequest", "ScoreStep", "run", "score"]
+__all__ = [
+    "DIRECTIONS",
+    "MAX_COUNT",
+    "MAX_FRAMES",
+    "MAX_SIGMA",
+    "GanRequest",
+    "GanStep",
+    "ScoreRequest",
+    "ScoreStep",
+    "WalkRequest",
+    "run",
+    "score",
+    "walk",
+]
 
 GENERATOR = "gan-mnist"
 DISCRIMINATOR = "gan-mnist-discriminator"
@@ -22,6 +37,7 @@ CLASSIFIER = "digit-classifier"
 
 MAX_COUNT = 64
 DIRECTIONS = 8
+MAX_FRAMES = 60
 MAX_SIGMA = 4.0
 """How far a direction may be followed, in standard deviations."""
 
@@ -93,6 +109,44 @@ class GanStep:
 
 
 @dataclass(frozen=True)
+class WalkRequest:
+    """A walk from one code to another, on the arc between them.
+
+    Args:
+        digit, second_digit: where it starts and ends, 0 to 9.
+        seed, second_seed: of the two codes.
+        frames: pictures on the way, both ends included, 2 to 60.
+    """
+
+    digit: int = 3
+    second_digit: int = 8
+    seed: int = 0
+    second_seed: int = 1
+    frames: int = 24
+
+    def __post_init__(self) -> None:
+        checked = {
+            "digit": checks.whole("digit", self.digit, 0, CLASSES - 1),
+            "second_digit": checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
+            "seed": checks.seed(self.seed),
+            "second_seed": checks.seed(self.second_seed),
+            "frames": checks.whole("frames", self.frames, 2, MAX_FRAMES),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class WalkStep:
+    """The frames so far, (index, 1, 28, 28) in [-1, 1], and the score of the newest one."""
+
+    images: Tensor
+    realness: float
+    index: int
+    total: int
+
+
+@dataclass(frozen=True)
 class ScoreRequest:
     """A digit (1, 1, 28, 28) in [-1, 1] to be judged, and what it is meant to be (None: what it reads as)."""
 
@@ -140,6 +194,27 @@ def _sample(request: GanRequest, store: ModelStore) -> GanStep:
     w = truncate(generator.mapping(z, first), w_mean, request.truncation)
     images = generator.synthesis(w + _moves(request, store))
     return GanStep(images, labels, *_judge(images, labels, store))
+
+
+def walk(request: WalkRequest, store: ModelStore) -> Iterator[WalkStep]:
+    """Walk from code to code and from digit to digit, a frame a step."""
+    frames: list[Tensor] = []
+    for i in range(request.frames):
+        image, realness = _walk_frame(request, i / (request.frames - 1), store)
+        frames.append(image)
+        yield WalkStep(torch.cat(frames), realness, index=i + 1, total=request.frames)
+
+
+@torch.no_grad()
+def _walk_frame(request: WalkRequest, t: float, store: ModelStore) -> tuple[Tensor, float]:
+    generator = cast(ConditionalGenerator, store.get(GENERATOR))
+    ends = [picture_noise(seed, 1, generator.z_dim) for seed in (request.seed, request.second_seed)]
+    z = spherical(*ends, t).to(store.device)
+    digits = torch.tensor([request.digit, request.second_digit], device=store.device)
+    first, second = generator.embed(digits).split(1)
+    image = generator.synthesis(generator.mapping(z, torch.lerp(first, second, t)))
+    realness, _ = _judge(image, digits[1:] if t > 0.5 else digits[:1], store)
+    return image, float(realness)
 
 
 def _labels(request: GanRequest) -> Tensor:

@@ -40,7 +40,13 @@ class Task:
     run: Callable[[Any, ModelStore], Iterator[PictureStep]]
 
 
-TASKS = {task.name: task for task in (Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),)}
+TASKS = {
+    task.name: task
+    for task in (
+        Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
+        Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
+    )
+}
 
 
 def recipe_of(task: Task, request: Any, store: ModelStore, index: int = 0, inputs: tuple[str, ...] = ()) -> Recipe:

@@ -1,4 +1,8 @@
-"""`digit-classifier`: the judge of digits, trained on shifted MNIST with an average of its weights kept."""
+"""`digit-classifier`: the judge of digits, trained on shifted MNIST with an average of its weights kept.
+
+Four epochs are enough: trained longer it reads a few more digits, but tells training digits from test digits
+in its features, and a feature space that does so hides what a generator gets wrong.
+"""
 
 import copy
 import math
@@ -16,16 +20,16 @@ from imagegen.training.recipe import Export, Step, follow
 
 __all__ = ["ClassifierRecipe"]
 
-MAX_SHIFT = 2
+MAX_SHIFT = 1
 """Pixels. Shifts only: a judge that never saw rotated digits notices rotation."""
 LEARNING_RATE = 2e-3
 WARMUP = 0.1
-EMA_DECAY = 0.995
+EMA_DECAY = 0.99
 
 
 class ClassifierRecipe:
     name: ClassVar[str] = "digit-classifier"
-    sizes: ClassVar[Mapping[str, int]] = {"small": 4_300, "large": 4_300}
+    sizes: ClassVar[Mapping[str, int]] = {"small": 900, "large": 900}
     batch: ClassVar[int] = 256
 
     def __init__(self, size: str) -> None:
@@ -45,7 +49,7 @@ class ClassifierRecipe:
     def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
         with step.autocast():
             logits = self.model(_shift(pictures, step.uniform(2)))
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=0.05)
+        loss = F.cross_entropy(logits.float(), labels)
         step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * _warm_cosine(step.progress))
         follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
         return {"loss": loss.detach(), "accuracy": (logits.detach().argmax(1) == labels).float().mean()}
@@ -69,7 +73,6 @@ class ClassifierRecipe:
                 details={
                     "learning rate": LEARNING_RATE,
                     "augmentation": f"shifts of up to {MAX_SHIFT} px",
-                    "label smoothing": 0.05,
                     "EMA decay": EMA_DECAY,
                 },
             )

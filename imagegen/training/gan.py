@@ -31,6 +31,10 @@ EMA_PICTURES = 50_000
 DIRECTIONS = 8
 STYLES = 4_096
 """Styles a digit that the directions are found from."""
+NAMING = 40
+"""Styles a digit that the directions are named by."""
+NOTICEABLE = 0.8
+"""A direction has a name if it moves a measure by this many of the measure's own standard deviations."""
 
 
 class ConditionalGanRecipe:
@@ -119,9 +123,9 @@ class ConditionalGanRecipe:
         }
         with torch.no_grad():
             pictures = average(z, labels)
-            real_means = torch.stack(
-                [discriminator(*data[(data.labels == digit).nonzero()[:1000, 0]]).mean() for digit in range(10)]
-            )
+            real = torch.stack(
+                [discriminator(*data[(data.labels == digit).nonzero()[:1000, 0]]) for digit in range(10)]
+            )  # (10, 1000)
         return [
             Export(
                 name=self.name,
@@ -140,7 +144,7 @@ class ConditionalGanRecipe:
                 args={},
                 example={"x": pictures, "labels": labels},
                 summary="The critic that gan-mnist learned from: the more a digit looks like MNIST, the higher its logit.",
-                assets={"real_means": real_means},
+                assets={"real_means": real.mean(dim=1), "real_std": (real - real.mean(dim=1, keepdim=True)).std()},
                 **common,  # type: ignore[arg-type]
             ),
         ]
@@ -156,7 +160,8 @@ def _styles(generator: gan.ConditionalGenerator) -> dict[str, Tensor]:
     """Mean style of each digit, and the directions in which styles of one digit differ most.
 
     `directions` (8, w_dim) are principal components times their standard deviation (GANSpace, Härkönen et
-    al. 2020), so that a slider at 1 moves by one standard deviation.
+    al. 2020), so that a slider at 1 moves by one standard deviation. `direction_names` (8,) says what each
+    does, as an index into `gan.MEASURES`, or -1.
     """
     z = torch.randn(STYLES, generator.z_dim, generator=torch.Generator().manual_seed(3))
     styles = torch.stack(
@@ -166,4 +171,28 @@ def _styles(generator: gan.ConditionalGenerator) -> dict[str, Tensor]:
     centred = (styles - means[:, None]).flatten(0, 1)
     _, scale, components = torch.linalg.svd(centred, full_matrices=False)
     directions = components[:DIRECTIONS] * scale[:DIRECTIONS, None] / len(centred) ** 0.5
-    return {"w_means": means, "directions": directions}
+    names, signs = _name(generator, styles[:, :NAMING].flatten(0, 1), directions)
+    return {"w_means": means, "directions": directions * signs[:, None], "direction_names": names}
+
+
+def _name(generator: gan.ConditionalGenerator, w: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """For each direction the measure that it changes most, each measure used once, and the sign that makes it grow.
+
+    The change from -2 to +2 standard deviations is compared with how much the measure varies by itself.
+    """
+    spread = gan.measure(generator.synthesis(w)).std(dim=0)
+    effects = torch.stack(
+        [
+            (gan.measure(generator.synthesis(w + 2 * d)) - gan.measure(generator.synthesis(w - 2 * d))).mean(dim=0)
+            for d in directions
+        ]
+    )  # (directions, measures)
+    effects = effects / spread
+    names = torch.full((len(directions),), -1)
+    signs = torch.ones(len(directions))
+    free = effects.abs().clone()
+    while free.max() > NOTICEABLE:
+        direction, kind = divmod(int(free.argmax()), free.shape[1])
+        names[direction], signs[direction] = kind, effects[direction, kind].sign()
+        free[direction], free[:, kind] = 0, 0
+    return names, signs

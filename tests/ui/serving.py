@@ -39,8 +39,9 @@ def serving(*command: str, env: Mapping[str, str] | None = None) -> Iterator[str
 
 
 def address(process: subprocess.Popen[str]) -> str:
-    """The address in the first line that the app prints once it answers."""
+    """The address that the app greets with once it answers."""
     assert process.stdout
-    line = process.stdout.readline()
-    assert line.startswith(GREETING), line
-    return line.removeprefix(GREETING).strip()
+    for line in process.stdout:
+        if line.startswith(GREETING):
+            return line.removeprefix(GREETING).strip()
+    raise AssertionError("the app ended without a greeting")

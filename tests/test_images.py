@@ -1,0 +1,415 @@
+"""Pictures in and out: what must be refused, what must come back upright, and digits as MNIST made them."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image, ImageDraw
+
+from imagegen import images
+from imagegen.errors import ImageGenError, InputError
+from imagegen.images import grid, open_picture, to_digit, to_pictures, to_tensor
+
+
+def encode(picture: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def png_of_zeros(side: int, rows: int) -> bytes:
+    """A 1-bit PNG that declares side x side pixels and holds this many rows."""
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes((side // 8 + 1) * rows), 9)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def four_colours() -> Image.Image:
+    """3 x 2 pixels that no flip or turn leaves as they are."""
+    picture = Image.new("RGB", (3, 2), "white")
+    for place, colour in {(0, 0): "red", (2, 0): "lime", (0, 1): "blue"}.items():
+        picture.putpixel(place, Image.new("RGB", (1, 1), colour).getpixel((0, 0)))
+    return picture
+
+
+def rising_stripes(count: int) -> list[Image.Image]:
+    return [Image.new("RGB", (8, 8), (0, 200 - 20 * i, 20 * i)) for i in range(count)]
+
+
+MEMORY_PROBE = """
+import re, sys, warnings
+from imagegen.errors import InputError
+from imagegen.images import open_picture
+
+warnings.simplefilter("ignore")
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
+data = sys.stdin.buffer.read()
+before = peak()
+try:
+    open_picture(data)
+except InputError as error:
+    sys.exit(f"{peak() - before} MB: {error}")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
+@pytest.mark.parametrize(("side", "rows"), [(50_000, 1), (12_000, 12_000)], ids=["50000x50000", "144 MP"])
+def test_a_bomb_is_refused_from_its_header(side: int, rows: int) -> None:
+    data = png_of_zeros(side, rows)
+    assert len(data) < 20_000
+    result = subprocess.run([sys.executable, "-c", MEMORY_PROBE], input=data, capture_output=True, timeout=60)
+    grown, message = result.stderr.decode().split(" MB: ")
+    assert int(grown) < 50
+    assert "16 megapixels" in message
+
+
+def test_the_cap_on_pixels_is_ours_and_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 64)
+    assert open_picture(encode(Image.new("L", (64, 64)))).size == (64, 64)
+    with pytest.raises(InputError, match="megapixels"):
+        open_picture(encode(Image.new("L", (64, 65))))
+    with pytest.raises(InputError, match="megapixels"):
+        open_picture(Image.new("L", (64, 65)))
+
+
+def test_a_large_file_is_refused(tmp_path: Path) -> None:
+    data = encode(Image.new("L", (2, 2))) + bytes(images.MAX_FILE_BYTES)
+    (tmp_path / "large.png").write_bytes(data)
+    for source in (data, tmp_path / "large.png"):
+        with pytest.raises(InputError, match="20 MB"):
+            open_picture(source)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
+def test_only_the_first_frame_of_an_animation_is_read(file_format: str) -> None:
+    frames = rising_stripes(5)
+    options = {"save_all": True, "append_images": frames[1:], "duration": 20}
+    if file_format == "WEBP":
+        options["lossless"] = True
+    picture = open_picture(encode(frames[0], file_format, **options))
+    assert picture.getpixel((4, 4)) == (0, 200, 0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_every_common_mode_becomes_rgb(mode: str) -> None:
+    picture = open_picture(Image.new("RGB", (4, 3), "white").convert(mode))
+    assert (picture.mode, picture.size) == ("RGB", (4, 3))
+    assert picture.getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_a_cmyk_jpeg_keeps_its_colours() -> None:
+    data = encode(Image.new("RGB", (16, 16), (200, 30, 40)).convert("CMYK"), "JPEG", quality=95)
+    assert np.allclose(open_picture(data).getpixel((8, 8)), (200, 30, 40), atol=6)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_to_8(file_format: str) -> None:
+    levels = np.array([[0, 256, 32768, 65535]], dtype=np.uint16)
+    picture = open_picture(encode(Image.fromarray(levels), file_format))
+    assert np.asarray(picture)[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_transparent_16_bit_grey_becomes_white() -> None:
+    levels = np.array([[1000, 40000]], dtype=np.uint16)
+    picture = open_picture(encode(Image.fromarray(levels), transparency=1000))
+    assert np.asarray(picture)[0, :, 0].tolist() == [255, 156]
+
+
+@pytest.mark.parametrize(
+    "picture", [Image.new("F", (2, 2), 0.5), Image.new("I", (2, 2), 70_000)], ids=["F", "I"]
+)
+def test_32_bits_are_refused(picture: Image.Image) -> None:
+    with pytest.raises(InputError, match="32 bits"):
+        open_picture(encode(picture, "TIFF"))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "undo"),
+    [
+        (1, None),
+        (2, Image.Transpose.FLIP_LEFT_RIGHT),
+        (3, Image.Transpose.ROTATE_180),
+        (4, Image.Transpose.FLIP_TOP_BOTTOM),
+        (5, Image.Transpose.TRANSPOSE),
+        (6, Image.Transpose.ROTATE_90),
+        (7, Image.Transpose.TRANSVERSE),
+        (8, Image.Transpose.ROTATE_270),
+    ],
+)
+def test_exif_orientation_is_applied(orientation: int, undo: Image.Transpose | None) -> None:
+    upright = four_colours()
+    stored = upright if undo is None else upright.transpose(undo)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    assert open_picture(encode(stored, exif=exif)).tobytes() == upright.tobytes()
+
+
+def test_metadata_stays_behind() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "camera"
+    picture = open_picture(encode(four_colours(), exif=exif))
+    assert picture.info == {}
+    assert not picture.getexif()
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+def test_transparency_is_composited_on_white(file_format: str) -> None:
+    picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    picture.putpixel((1, 0), (0, 0, 0, 51))
+    opened = open_picture(encode(picture, file_format, lossless=True))
+    assert [opened.getpixel((x, 0)) for x in (0, 1)] == [(255,) * 3, (204,) * 3]
+
+
+def test_palette_transparency_is_composited_on_white() -> None:
+    picture = Image.new("P", (2, 1), 0)
+    picture.putpalette([0, 0, 0, 10, 20, 30])
+    picture.putpixel((1, 0), 1)
+    opened = open_picture(encode(picture, transparency=0))
+    assert [opened.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (10, 20, 30)]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1)])
+def test_extreme_sides_work(size: tuple[int, int]) -> None:
+    assert open_picture(encode(Image.new("RGB", size))).size == size
+
+
+def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
+    (tmp_path / "picture.gif").write_bytes(encode(four_colours()))
+    assert open_picture(tmp_path / "picture.gif").tobytes() == four_colours().tobytes()
+    (tmp_path / "picture.png").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")
+    with pytest.raises(InputError, match="PNG, JPEG, WebP, GIF, BMP or TIFF"):
+        open_picture(tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize(
+    "data", [b"<!doctype html><p>hello", b"hello", b"%PDF-1.7", encode(four_colours(), "ICO")]
+)
+def test_other_content_is_refused_with_the_formats_that_work(data: bytes) -> None:
+    with pytest.raises(InputError, match="PNG, JPEG, WebP, GIF, BMP or TIFF"):
+        open_picture(data)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_a_truncated_file_is_refused(file_format: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    data = encode(Image.fromarray(noise), file_format)
+    open_picture(data)
+    with pytest.raises(InputError):
+        open_picture(data[: len(data) // 2])
+
+
+def test_an_empty_or_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="empty"):
+        open_picture(b"")
+    with pytest.raises(InputError, match=r"gone\.png"):
+        open_picture(tmp_path / "gone.png")
+
+
+VALID_FILES = [
+    encode(four_colours()),
+    encode(four_colours().convert("P"), transparency=0),
+    encode(Image.new("I;16", (5, 5), 999)),
+    encode(
+        four_colours(),
+        "JPEG",
+        exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
+    ),
+    encode(four_colours(), "TIFF", compression="tiff_lzw"),
+    encode(four_colours(), "BMP"),
+    *(
+        encode(frames[0], kind, save_all=True, append_images=frames[1:])
+        for kind, frames in [
+            ("GIF", rising_stripes(3)),
+            ("WEBP", rising_stripes(3)),
+            ("PNG", rising_stripes(3)),
+        ]
+    ),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    file=st.sampled_from(VALID_FILES),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=8),
+    cut=st.floats(0, 1),
+)
+def test_a_mutated_file_is_a_picture_or_an_input_error(
+    file: bytes, changes: list[tuple[float, bytes]], cut: float
+) -> None:
+    data = bytearray(file)
+    for where, new in changes:
+        start = int(where * len(data))
+        data[start : start + len(new)] = new
+    if cut < 0.2:
+        del data[int(cut * 5 * len(data)) :]
+    assert_picture_or_input_error(bytes(data))
+
+
+@settings(max_examples=50, deadline=None)
+@given(start=st.sampled_from([b"", *(file[:12] for file in VALID_FILES)]), rest=st.binary(max_size=200))
+def test_random_bytes_are_a_picture_or_an_input_error(start: bytes, rest: bytes) -> None:
+    assert_picture_or_input_error(start + rest)
+
+
+def assert_picture_or_input_error(data: bytes) -> None:
+    try:
+        picture = open_picture(data)
+    except InputError:
+        return
+    assert picture.mode == "RGB"
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("RGBA", 3), ("P", 3)])
+def test_to_tensor_has_documented_shape_and_range(mode: str, channels: int) -> None:
+    tensor = to_tensor(four_colours().convert(mode))
+    assert (tensor.shape, tensor.dtype) == ((1, channels, 2, 3), torch.float32)
+    assert (tensor[0, :, 1, 1] == 1).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_survive_the_round_trip(channels: int) -> None:
+    levels = torch.randint(256, (2, channels, 5, 7), generator=torch.Generator().manual_seed(0))
+    pictures = to_pictures(levels / 127.5 - 1)
+    assert [picture.mode for picture in pictures] == ["L" if channels == 1 else "RGB"] * 2
+    back = torch.cat([to_tensor(picture) for picture in pictures])
+    assert torch.equal(((back + 1) * 127.5).round().long(), levels)
+
+
+def test_to_pictures_rounds_to_the_nearest_level_and_clips() -> None:
+    values = torch.tensor([-9.0, 0.6 / 127.5 - 1, 0.4 / 127.5 - 1, 9.0]).reshape(1, 1, 1, 4)
+    (picture,) = to_pictures(values)
+    assert np.asarray(picture).tolist() == [[0, 1, 0, 255]]
+    (picture,) = to_pictures(values.half())
+    assert picture.getpixel((3, 0)) == 255
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_no_picture_is_made_of_values_that_are_not_finite(value: float) -> None:
+    batch = torch.zeros(2, 3, 4, 4)
+    batch[1, 2, 3, 3] = value
+    with pytest.raises(ImageGenError, match="not finite"):
+        to_pictures(batch)
+
+
+def test_grid_places_pictures_row_by_row() -> None:
+    colours = ["red", "lime", "blue"]
+    sheet = grid([Image.new("RGB", (4, 3), colour) for colour in colours], columns=2, gap=1)
+    assert sheet.size == (9, 7)
+    assert [sheet.getpixel(place) for place in [(0, 0), (5, 0), (0, 4)]] == [
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+    ]
+    assert sheet.getpixel((4, 0)) == sheet.getpixel((8, 6)) == (255, 255, 255)
+    assert grid([Image.new("L", (4, 3))], columns=5).size == (4, 3)
+
+
+def drawing(
+    *, size: int = 280, pen: int = 28, ink: str = "black", paper: str = "white", scale: float = 1
+) -> Image.Image:
+    """A hand's 7: a bar, a slanting stem and a short dash across it."""
+    picture = Image.new("RGB", (size, size), paper)
+    draw = ImageDraw.Draw(picture)
+    lines = [[(0.3, 0.25), (0.68, 0.25), (0.45, 0.8)], [(0.42, 0.5), (0.62, 0.5)]]
+    for line in lines:
+        points = [(x * size * scale, y * size * scale) for x, y in line]
+        draw.line(points, fill=ink, width=pen, joint="curve")
+        for x, y in (points[0], points[-1]):
+            draw.circle((x, y), pen / 2 - 1, fill=ink)
+    return picture
+
+
+def photographed(picture: Image.Image) -> Image.Image:
+    """The same on grainy grey paper, with light that falls from the left."""
+    levels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    light = np.linspace(220, 140, picture.width)
+    grain = np.random.default_rng(0).normal(0, 4, levels.shape)
+    return Image.fromarray(((0.2 + 0.8 * levels) * light + grain).clip(0, 255).astype(np.uint8))
+
+
+def ink_of(digit: torch.Tensor) -> np.ndarray:
+    return ((digit[0, 0] + 1) / 2).numpy()
+
+
+DRAWINGS = {
+    "dark on light": drawing(),
+    "light on dark": drawing(ink="white", paper="black"),
+    "blue on cream": drawing(ink="navy", paper="#fff4d6"),
+    "pencil": drawing(ink="#a0a0a0", paper="#eeeeee"),
+    "small in a corner": drawing(size=900, pen=9, scale=0.1),
+    "thin pen": drawing(pen=4),
+    "photo": photographed(drawing()),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_digit_is_framed_as_mnist_frames_it(name: str) -> None:
+    ink = ink_of(to_digit(DRAWINGS[name]))
+    assert ink.shape == (28, 28)
+    assert ink.min() == 0
+    assert ink.max() == 1
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    centre = [(np.arange(28) @ ink.sum(axis=axis)) / ink.sum() for axis in (1, 0)]
+    assert np.allclose(centre, 14, atol=0.5)
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWINGS if name != "thin pen"])
+def test_paper_ink_and_light_do_not_change_the_digit(name: str) -> None:
+    difference = np.abs(ink_of(to_digit(DRAWINGS[name])) - ink_of(to_digit(drawing())))
+    assert difference.mean() < 0.03
+
+
+def test_a_transparent_canvas_is_read_as_white_paper() -> None:
+    opaque = drawing()
+    canvas = Image.new("RGBA", opaque.size, (0, 0, 0, 0))
+    canvas.paste("black", mask=opaque.convert("L").point(lambda level: 255 - level))
+    assert torch.equal(to_digit(canvas), to_digit(opaque))
+
+
+def test_a_digit_as_in_mnist_stays_as_it_is() -> None:
+    once = to_digit(drawing())
+    twice = to_digit(to_pictures(once)[0])
+    assert (once - twice).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        Image.new("RGB", (280, 280), "white"),
+        Image.new("RGBA", (280, 280), (0, 0, 0, 0)),
+        Image.new("L", (1, 1)),
+        photographed(Image.new("L", (200, 200), "white")),
+    ],
+    ids=["white", "transparent", "one pixel", "photo of paper"],
+)
+def test_a_blank_picture_is_refused(blank: Image.Image) -> None:
+    with pytest.raises(InputError, match="Draw a digit"):
+        to_digit(blank)
+
+
+@settings(max_examples=50, deadline=None)
+@given(levels=st.binary(min_size=1, max_size=400), width=st.integers(1, 20))
+def test_any_picture_is_a_digit_or_blank(levels: bytes, width: int) -> None:
+    width = min(width, len(levels))
+    height = len(levels) // width
+    picture = Image.frombytes("L", (width, height), levels[: width * height])
+    try:
+        digit = to_digit(picture)
+    except InputError:
+        return
+    assert digit.shape == (1, 1, 28, 28)
+    assert digit.min() >= -1
+    assert digit.max() == 1

@@ -1,0 +1,181 @@
+"""Rows 28 and 29 of the bad inputs, and what the command line promises, with processes of their own."""
+
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client
+from serving import ROOT, address, free_port, serving, start
+
+# An app with an echo and a long run; its arguments after the port are fields of Settings.
+APP = """
+import sys, time
+import gradio as gr
+from imagegen.ui.launch import DELETE_CACHE, Settings, launch, wait
+
+def run():
+    for step in range(600):
+        time.sleep(0.1)
+        yield step
+
+with gr.Blocks(delete_cache=DELETE_CACHE) as blocks:
+    text, number = gr.Textbox(), gr.Number()
+    gr.on(fn=lambda text: text, inputs=text, outputs=text, api_name="echo")
+    gr.on(fn=run, outputs=number, api_name="run")
+print(launch(blocks, Settings(port=int(sys.argv[1]), **dict.fromkeys(sys.argv[2:], True))), flush=True)
+wait(blocks)
+"""
+
+# Loaded by Python before anything else: notes every address that the process wants to reach.
+WATCH = """
+import os, sys
+
+def note(event, args):
+    if event == "socket.getaddrinfo":
+        host = args[0]
+    elif event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    with open(os.environ["NOTES"], "a") as notes:
+        print(host, file=notes)
+
+sys.addaudithook(note)
+"""
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "None"}
+
+
+def run_app(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "app.py", *flags], cwd=ROOT, env=env, capture_output=True, text=True, timeout=30
+    )
+
+
+def test_taken_port_is_one_line_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        begin = time.perf_counter()
+        result = run_app(PORT=port)
+        assert time.perf_counter() - begin < 2
+    assert result.returncode == 1
+    assert result.stderr == f"Port {port} is in use. Choose another with --port or PORT.\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--port", "70000"], "70000"),
+        (["--port", "http"], "http"),
+        (["--auth", "nobody"], "user:password"),
+        (["--device", "tpu"], "tpu"),
+        (["--lang", "fr"], "fr"),
+        (["--host", "no.such.host.invalid"], "no.such.host.invalid"),
+        (["--frobnicate"], "--frobnicate"),
+    ],
+)
+def test_bad_flags_are_one_line(flags: list[str], named: str) -> None:
+    result = run_app(*flags)
+    assert result.returncode != 0
+    assert result.stderr.count("\n") == 1
+    assert named in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "expected"),
+    [
+        ([], {}, {"host": "127.0.0.1", "port": 7860, "share": False, "auth": None, "public": False}),
+        ([], {"HOST": "0.0.0.0", "PORT": "80"}, {"host": "0.0.0.0", "port": 80}),
+        ([], {"GRADIO_SERVER_NAME": "::1", "GRADIO_SERVER_PORT": "81"}, {"host": "::1", "port": 81}),
+        ([], {"PORT": "80", "GRADIO_SERVER_PORT": "81"}, {"port": 80}),
+        ([], {"SPACE_HOST": "me-app.hf.space"}, {"host": "0.0.0.0", "port": 7860}),
+        (["--port", "82"], {"PORT": "80"}, {"port": 82}),
+        (["--auth", "me:a:b"], {}, {"auth": ("me", "a:b")}),
+        (["--allowed-host", "a", "--allowed-host", "b"], {}, {"allowed_hosts": ["a", "b"]}),
+        (["--checkpoints", "elsewhere"], {}, {"checkpoints": Path("elsewhere")}),
+    ],
+)
+def test_flags_and_environment(
+    flags: list[str], env: dict[str, str], expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "HOST", "PORT", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "SPACE_HOST":
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["app.py", *flags])
+    read = vars(runpy.run_path(str(ROOT / "app.py"))["read_flags"]())
+    assert {name: read[name] for name in expected} == expected
+
+
+def test_sigterm_in_a_run_ends_the_app_with_exit_0() -> None:
+    with start("-c", APP, str(free_port())) as process:
+        client = Client(address(process), verbose=False, analytics_enabled=False)
+        job = client.submit(api_name="/run")
+        next(iter(job))
+        begin = time.perf_counter()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) == 0
+        assert time.perf_counter() - begin < 10
+
+
+def test_reaches_for_nothing_outside(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WATCH)
+    notes = tmp_path / "notes.txt"
+    env = {
+        "PYTHONPATH": str(tmp_path),
+        "NOTES": str(notes),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HTTP_PROXY": "http://proxy.invalid:3128",
+        "HTTPS_PROXY": "http://proxy.invalid:3128",
+    }
+    with serving("-c", APP, str(free_port()), env=env) as url:
+        with httpx.Client(base_url=url, trust_env=False) as http:
+            assert "gradio" in http.get("/").text
+        client = Client(url, verbose=False, analytics_enabled=False, httpx_kwargs={"trust_env": False})
+        assert client.predict("hello", api_name="/echo") == "hello"
+    assert set(notes.read_text().split()) <= LOOPBACK
+
+
+def test_nothing_is_open_that_nobody_asked_for() -> None:
+    with serving("-c", APP, str(free_port())) as url, httpx.Client(base_url=url, trust_env=False) as http:
+        config = http.get("/config").json()
+        assert config["footer_links"] == ["api"]
+        assert config["max_file_size"] == 20 * 2**20
+        assert http.get("/monitoring").status_code == 403
+        assert http.get("/gradio_api/runs").status_code == 404
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_share_has_a_password_and_says_when_no_link_could_be_made(public: bool) -> None:
+    no_way_out = {"HTTPS_PROXY": "http://127.0.0.1:9"}
+    with start("-c", APP, str(free_port()), "share", *["public"] * public, env=no_way_out) as process:
+        assert process.stdout
+        with httpx.Client(base_url=address(process), trust_env=False) as http:
+            if not public:
+                assert http.get("/config").status_code == 401
+                password = process.stdout.readline().rsplit(" ", 1)[1].strip()
+                assert http.post("/login", data={"username": "imagegen", "password": "x"}).status_code == 400
+                login = http.post("/login", data={"username": "imagegen", "password": password})
+                http.headers["Cookie"] = login.headers["Set-Cookie"].partition(";")[0]
+            assert http.get("/config").status_code == 200
+        process.terminate()
+        rest = process.stdout.read()
+    assert rest.startswith("No share link could be made")
+    assert "forward the port" in rest
+    assert "password" not in rest
+
+
+def test_a_password_of_ones_own_is_asked_for_and_never_printed() -> None:
+    script = APP.replace("Settings(", "Settings(auth=('me', 'my secret'), ")
+    with start("-c", script, str(free_port())) as process:
+        url = address(process)
+        assert httpx.get(f"{url}config", trust_env=False).status_code == 401
+        process.terminate()
+        assert process.communicate()[0] == ""
