@@ -29,11 +29,7 @@ def port_number(text: str) -> int:
 
 def read_flags() -> argparse.Namespace:
     env = os.environ
-    host = (
-        env.get("HOST")
-        or env.get("GRADIO_SERVER_NAME")
-        or ("0.0.0.0" if "SPACE_HOST" in env else "127.0.0.1")
-    )
+    host = env.get("HOST") or env.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_HOST" in env else "127.0.0.1")
     port = env.get("PORT") or env.get("GRADIO_SERVER_PORT") or "7860"
     parser = OneLineParser(description="Every family of image generators, in the browser.")
     add = parser.add_argument
@@ -67,7 +63,7 @@ def main() -> None:
     from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
     from imagegen.errors import ImageGenError
-    from imagegen.ui import create_app
+    from imagegen.ui import create_app, look
     from imagegen.ui.launch import Settings, launch, wait
 
     try:
@@ -75,7 +71,7 @@ def main() -> None:
         blocks = create_app(ModelStore(settings.checkpoints, choose_device(settings.device)), settings)
     except ImageGenError as error:
         sys.exit(str(error))
-    print(launch(blocks, settings), flush=True)  # noqa: T201
+    print(launch(blocks, settings, **look(settings)), flush=True)  # noqa: T201
     wait(blocks)
 
 

@@ -1,13 +1,13 @@
 """Trained weights on disk: written, checked, described and loaded here and nowhere else.
 
-    checkpoints/NAME/
-        config.json            {"class": "gan.ConditionalGenerator", "args": {...}}
-        model.safetensors      fp16 weights, loaded into an fp32 module
-        assets.safetensors     tensors that the tab needs beside the weights (directions, statistics, ...)
-        assets/                pictures and curves
-        golden/                inputs and outputs of one call, and for generators a picture with its recipe
-        README.md              the card
-        SHA256SUMS             of every file above
+checkpoints/NAME/
+    config.json            {"class": "gan.ConditionalGenerator", "args": {...}}
+    model.safetensors      fp16 weights, loaded into an fp32 module
+    assets.safetensors     tensors that the tab needs beside the weights (directions, statistics, ...)
+    assets/                pictures and curves
+    golden/                inputs and outputs of one call, and for generators a picture with its recipe
+    README.md              the card
+    SHA256SUMS             of every file above
 """
 
 import hashlib
@@ -38,6 +38,7 @@ CLASSES = ("classifier.DigitClassifier", "gan.ConditionalDiscriminator", "gan.Co
 
 MAX_SHARD = "9MB"
 SUMS = "SHA256SUMS"
+ASSETS = "assets/tensors.safetensors"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CARD = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 
@@ -133,7 +134,9 @@ class Checkpoint:
         here = {p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file()} - {SUMS}
         for name in sorted(here ^ sums.keys()):
             what = "is missing" if name in sums else f"is not listed in {SUMS}"
-            raise CheckpointError("{file} {what}; take checkpoints/ again from git.", file=f"{self.name}/{name}", what=what)
+            raise CheckpointError(
+                "{file} {what}; take checkpoints/ again from git.", file=f"{self.name}/{name}", what=what
+            )
         for name, digest in sums.items():
             self._check(name, digest)
 
@@ -152,14 +155,16 @@ class Checkpoint:
         try:
             load_torch_model(model, self.folder, strict=True, safe=True)
         except (OSError, RuntimeError, ValueError, SafetensorError) as problem:
-            raise CheckpointError("{name}: the weights do not fit: {problem}", name=self.name, problem=problem) from problem
+            raise CheckpointError(
+                "{name}: the weights do not fit: {problem}", name=self.name, problem=problem
+            ) from problem
         for key, tensor in model.state_dict().items():
             if not tensor.isfinite().all():
                 raise CheckpointError("{name}: {tensor} holds values that are not finite.", name=self.name, tensor=key)
         return model.float().eval().requires_grad_(False)
 
     def tensors(self, name: str) -> dict[str, Tensor]:
-        """Tensors of `assets.safetensors` or `golden/tensors.safetensors`."""
+        """Tensors of `assets/tensors.safetensors` or `golden/tensors.safetensors`."""
         digest = self._sums().get(name)
         if digest is None:
             raise CheckpointError("{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}")
@@ -178,7 +183,9 @@ class Checkpoint:
         try:
             return (self.folder / name).read_bytes()
         except OSError:
-            raise CheckpointError("{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}") from None
+            raise CheckpointError(
+                "{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}"
+            ) from None
 
     def _sums(self) -> dict[str, str]:
         sums = {}
@@ -219,7 +226,7 @@ def write_checkpoint(
         model: its weights are stored as fp16.
         config: {"class": ..., "args": ...} that rebuilds it.
         example: inputs of one call; they and the outputs of the weights as stored are the golden tensors.
-        assets: tensors for `assets.safetensors`.
+        assets: tensors for `assets/tensors.safetensors`.
     """
     from huggingface_hub import save_torch_state_dict
 
@@ -230,7 +237,8 @@ def write_checkpoint(
     save_torch_state_dict(half, partial, max_shard_size=MAX_SHARD)
     (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     if assets:
-        save_file({key: t.contiguous() for key, t in assets.items()}, partial / "assets.safetensors")
+        (partial / "assets").mkdir()
+        save_file({key: t.contiguous() for key, t in assets.items()}, partial / ASSETS)
     _write_sums(partial)
     with torch.no_grad():
         output = Checkpoint(partial).load()(**example)
@@ -287,10 +295,10 @@ class ModelStore:
             return self._models[name]
 
     def asset(self, name: str, key: str) -> Tensor:
-        """A tensor of the checkpoint's `assets.safetensors`, on the CPU."""
+        """A tensor of the checkpoint's `assets/tensors.safetensors`, on the CPU."""
         with self._lock:
             if name not in self._assets:
-                self._assets[name] = self.checkpoint(name).tensors("assets.safetensors")
+                self._assets[name] = self.checkpoint(name).tensors(ASSETS)
             return self._assets[name][key]
 
     def _evict(self) -> None:

@@ -14,7 +14,11 @@ from imagegen.errors import ImageGenError
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, publish, sample, evaluate and verify checkpoints.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Train, publish, sample, evaluate and verify checkpoints.",
+)
 
 Data = Annotated[Path | None, typer.Option(help="Where the data lies; without it, it is downloaded.")]
 Checkpoints = Annotated[Path, typer.Option(help="Folder of checkpoints.")]
@@ -49,7 +53,9 @@ def train(
     precision: Annotated[str, typer.Option(help="bf16, or no for full precision.")] = "bf16",
     output: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Two steps on made-up data, in a folder that is thrown away.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Two steps on made-up data, in a folder that is thrown away.")
+    ] = False,
 ) -> None:
     """Train NAME; curves and pictures go to TensorBoard, the state to --output every 45 seconds."""
     import tempfile
@@ -59,10 +65,25 @@ def train(
     from imagegen.training.recipes import build
 
     recipe = build(name, size, seed)
-    options = Options(output or Path("runs") / name, size, steps, minutes, batch, seed, device, precision, resume, _command())
+    options = Options(
+        output or Path("runs") / name,
+        size,
+        steps,
+        minutes,
+        batch,
+        seed,
+        device,
+        precision,
+        resume,
+        _command(),
+    )
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            run_training(recipe, recipe.made_up_data(), Options(Path(folder), size, steps=2, batch=16, seed=seed, device=device, precision=precision))
+            run_training(
+                recipe,
+                recipe.made_up_data(),
+                Options(Path(folder), size, steps=2, batch=16, seed=seed, device=device, precision=precision),
+            )
         typer.echo(f"{name}: two steps on made-up data went well.")
         return
     run = run_training(recipe, recipe.load_data(data), options)
@@ -114,7 +135,7 @@ def sample(
     checkpoints: Checkpoints = Path("checkpoints"),
     device: Device = "auto",
 ) -> None:
-    """Write pictures 00000.png ... and recipes.jsonl; picture i uses seed + i. Options of the family follow, as --digit 7."""
+    """Write 00000.png ... and recipes.jsonl; picture i uses seed + i. The family's options follow: --digit 7."""
     from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
     from imagegen.recipes import to_json, to_png

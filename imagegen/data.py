@@ -16,7 +16,12 @@ __all__ = ["VALIDATION_DIGITS", "Pictures", "mnist"]
 VALIDATION_DIGITS = 5_000
 """The last training digits, kept back to choose by."""
 
-_MNIST_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_MNIST_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,7 @@ def to_pictures(batch: Tensor) -> list[Image.Image]:
     return [Image.fromarray(pixels[..., 0] if batch.shape[1] == 1 else pixels) for pixels in channels_last]
 
 
-def grid(
-    pictures: Sequence[Image.Image], columns: int, gap: int = 2, background: str = "white"
-) -> Image.Image:
+def grid(pictures: Sequence[Image.Image], columns: int, gap: int = 2, background: str = "white") -> Image.Image:
     """One RGB sheet of equally large pictures, row by row, `gap` pixels of `background` between them."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)

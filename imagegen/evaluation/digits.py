@@ -92,9 +92,7 @@ def _draw(store: ModelStore, name: str, labels: Tensor) -> Tensor:
     return as_saved(in_batches(generator, z, labels))
 
 
-def _anchor_figures(
-    store: ModelStore, classifier: DigitClassifier, data_root: Path | None, count: int
-) -> Figures:
+def _anchor_figures(store: ModelStore, classifier: DigitClassifier, data_root: Path | None, count: int) -> Figures:
     features, reference = DigitFeatures(classifier), _reference(store)
     how = f"{count:,} training digits, seed {SEED}, digit-classifier features, MNIST test"
     return {

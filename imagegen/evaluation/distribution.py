@@ -56,9 +56,9 @@ def kid(network: nn.Module, real: Tensor, fake: Tensor, seed: int) -> tuple[floa
     with _torchmetrics(seed):
         size = min(KID_SUBSET_SIZE, len(real), len(fake))
         metric = KernelInceptionDistance(network, KID_SUBSETS, size)
-        for pictures in (real, fake):
+        for pictures, are_real in ((real, True), (fake, False)):
             for batch in split(pictures, BATCH):
-                metric.update(batch, real=pictures is real)
+                metric.update(batch, real=are_real)
         mean, deviation = metric.compute()
     return mean.item(), deviation.item() / KID_SUBSETS**0.5
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DigitClassifier"]
+__all__ = ["DigitClassifier", "DigitFeatures"]
 
 
 def _block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
@@ -58,4 +58,4 @@ class DigitFeatures(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(x) if self.logits else self.classifier.features(x)  # type: ignore[no-any-return]
+        return self.classifier(x) if self.logits else self.classifier.features(x)

@@ -27,7 +27,12 @@ def number(name: str, value: object, low: float, high: float) -> float:
     Raises:
         InputError: it is something else.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
         raise InputError("{name} must be a number from {low} to {high}.", name=name, low=low, high=high)
     return float(value)
 

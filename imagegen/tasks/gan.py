@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
-from imagegen.devices import picture_noise
+from imagegen.devices import SEEDS, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.classifier import DigitClassifier
 from imagegen.models.gan import (
     CLASSES,
-    ConditionalDiscriminator, ConditionalGenerator, truncate
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    spherical,
+    truncate,
+)
 from imagegen.tasks import checks
 
 __all__ = [
@@ -114,22 +118,22 @@ class WalkRequest:
 
     Args:
         digit, second_digit: where it starts and ends, 0 to 9.
-        seed, second_seed: of the two codes.
+        seed, second_seed: of the two codes; None for the seed after the first.
         frames: pictures on the way, both ends included, 2 to 60.
     """
 
     digit: int = 3
     second_digit: int = 8
     seed: int = 0
-    second_seed: int = 1
+    second_seed: int | None = None
     frames: int = 24
 
     def __post_init__(self) -> None:
         checked = {
             "digit": checks.whole("digit", self.digit, 0, CLASSES - 1),
             "second_digit": checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
-            "seed": checks.seed(self.seed),
-            "second_seed": checks.seed(self.second_seed),
+            "seed": (seed := checks.seed(self.seed)),
+            "second_seed": checks.seed((seed + 1) % SEEDS if self.second_seed is None else self.second_seed),
             "frames": checks.whole("frames", self.frames, 2, MAX_FRAMES),
         }
         for name, value in checked.items():
@@ -208,10 +212,11 @@ def walk(request: WalkRequest, store: ModelStore) -> Iterator[WalkStep]:
 @torch.no_grad()
 def _walk_frame(request: WalkRequest, t: float, store: ModelStore) -> tuple[Tensor, float]:
     generator = cast(ConditionalGenerator, store.get(GENERATOR))
-    ends = [picture_noise(seed, 1, generator.z_dim) for seed in (request.seed, request.second_seed)]
-    z = spherical(*ends, t).to(store.device)
+    start = picture_noise(request.seed, 1, generator.z_dim)
+    end = picture_noise(cast(int, request.second_seed), 1, generator.z_dim)
+    z = spherical(start, end, t).to(store.device)
     digits = torch.tensor([request.digit, request.second_digit], device=store.device)
-    first, second = generator.embed(digits).split(1)
+    first, second = generator.embed(digits).chunk(2)
     image = generator.synthesis(generator.mapping(z, torch.lerp(first, second, t)))
     realness, _ = _judge(image, digits[1:] if t > 0.5 else digits[:1], store)
     return image, float(realness)

@@ -72,7 +72,10 @@ def replay(recipe: Recipe, store: ModelStore) -> Tensor:
     if task is None:
         raise InputError("This recipe is of the task {task}, which this version does not have.", task=repr(recipe.task))
     if recipe.sha256 != store.checkpoint(task.checkpoint).sha256():
-        raise InputError("This recipe was made with other weights of {name}; the picture would differ.", name=task.checkpoint)
+        raise InputError(
+            "This recipe was made with other weights of {name}; the picture would differ.",
+            name=task.checkpoint,
+        )
     try:
         request = task.request(**recipe.request)
     except TypeError as problem:
@@ -99,7 +102,9 @@ def sample(
         try:
             request = task.request(count=min(SAMPLE_BATCH, count - start), seed=(seed + start) % SEEDS, **options)
         except TypeError as problem:
-            raise InputError("{name} does not know one of the options {options}.", name=name, options=", ".join(options)) from problem
+            raise InputError(
+                "{name} does not know one of the options {options}.", name=name, options=", ".join(options)
+            ) from problem
         *_, last = task.run(request, store)
         for index, picture in enumerate(to_pictures(last.images)):
             yield picture, recipe_of(task, request, store, index)

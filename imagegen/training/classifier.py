@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imagegen.data import Pictures, mnist
+from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
 from imagegen.training.recipe import Export, Step, follow
 
@@ -57,15 +58,17 @@ class ClassifierRecipe:
     def preview(self) -> None:
         return None
 
-    def exports(self, data: Pictures) -> list[Export]:
-        pictures, _ = made_up_digits()[:4]
+    def exports(self, root: Path | None) -> list[Export]:
+        made_up, _ = made_up_digits()[:4]
+        test, _ = mnist(root, "test")[:]
         return [
             Export(
                 name=self.name,
                 model=self.average,
                 class_name="classifier.DigitClassifier",
                 args={},
-                example={"x": pictures},
+                example={"x": made_up},
+                assets=reference_statistics(self.average, test),
                 summary="Reads a digit, and judges generated ones: its 128 penultimate activations are the "
                 "feature space of FID, KID, precision and recall for digits.",
                 data="MNIST, 55,000 training digits (the last 5,000 kept back for validation)",

@@ -107,8 +107,8 @@ class ConditionalGanRecipe:
         labels = torch.arange(10).repeat_interleave(5)
         return self.average(z.to(device), labels.to(device))  # type: ignore[no-any-return]
 
-    def exports(self, data: Pictures) -> list[Export]:
-        average, discriminator = self.average.cpu().eval(), self.discriminator.cpu().eval()
+    def exports(self, root: Path | None) -> list[Export]:
+        average, discriminator, data = self.average, self.discriminator, self.load_data(root)
         z = torch.randn(4, average.z_dim, generator=torch.Generator().manual_seed(2))
         labels = torch.tensor([3, 1, 4, 7])
         common = {
@@ -143,8 +143,12 @@ class ConditionalGanRecipe:
                 class_name="gan.ConditionalDiscriminator",
                 args={},
                 example={"x": pictures, "labels": labels},
-                summary="The critic that gan-mnist learned from: the more a digit looks like MNIST, the higher its logit.",
-                assets={"real_means": real.mean(dim=1), "real_std": (real - real.mean(dim=1, keepdim=True)).std()},
+                summary="The critic that gan-mnist learned from: the more a digit looks like MNIST, the higher "
+                "its logit.",
+                assets={
+                    "real_means": real.mean(dim=1),
+                    "real_std": (real - real.mean(dim=1, keepdim=True)).std(),
+                },
                 **common,  # type: ignore[arg-type]
             ),
         ]

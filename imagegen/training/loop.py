@@ -161,7 +161,7 @@ class _Loop:
     def _plan(self) -> int:
         """Steps that fit into the minutes, at the speed so far."""
         each = (time.monotonic() - self.clock) / SPEED_STEPS
-        return max(SPEED_STEPS + 1, round(self.facts["minutes"] * 60 / each))
+        return max(SPEED_STEPS + 1, int(self.facts["minutes"] * 60 / each))
 
     def _moments(self, steps: int) -> set[int]:
         """About 30 moments, closer together at first, where a picture changes most."""
@@ -188,7 +188,7 @@ class _Loop:
                     step=self.facts["step"],
                 )
         now = time.monotonic()
-        speed = steps * self.batch / max(now - self.clock, 1e-9)
+        speed: float = steps * self.batch / max(now - self.clock, 1e-9)
         self.facts["seconds"] += now - self.clock
         self.clock = now
         if self.board is not None:

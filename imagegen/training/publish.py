@@ -19,7 +19,7 @@ def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoi
     """Write the checkpoints of the run in `folder`, each with card, sums, golden tensors and picture.
 
     Args:
-        data: where the training data lies; some statistics are taken from it.
+        data: where the data lies; some assets are statistics of it.
 
     Raises:
         TrainingError: there is no run in `folder`.
@@ -28,7 +28,9 @@ def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoi
     facts = run.facts()
     recipe = build(facts["name"], facts["size"], facts["seed"])
     run.restore(recipe.networks, recipe.optimizers)
-    written = [_write(checkpoints, run, export) for export in recipe.exports(recipe.load_data(data))]
+    for network in recipe.networks.values():
+        network.half().float().eval()  # assets must belong to the weights as they are shipped
+    written = [_write(checkpoints, run, export) for export in recipe.exports(data)]
     store = ModelStore(checkpoints, torch.device("cpu"))
     for task in TASKS.values():
         if task.checkpoint in {checkpoint.name for checkpoint in written}:
@@ -38,7 +40,18 @@ def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoi
 
 def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
     facts = run.facts()
-    kept = ("command", "commit", "seed", "size", "steps", "batch", "precision", "processes", "hardware", "torch")
+    kept = (
+        "command",
+        "commit",
+        "seed",
+        "size",
+        "steps",
+        "batch",
+        "precision",
+        "processes",
+        "hardware",
+        "torch",
+    )
     training = {key: facts[key] for key in kept if key in facts}
     training |= {"minutes": round(facts["seconds"] / 60, 1), **export.details}
     return write_checkpoint(

@@ -28,7 +28,6 @@ class Export:
         assets: tensors that ship beside the weights.
         summary: what it is, in one or two sentences, for the card.
         data, licence: what it was trained on, and the licence of the weights.
-        method: name of the module's method that `example` calls.
         details: recipe facts for the card (batch size, learning rate, ...).
     """
 
@@ -122,8 +121,8 @@ class Recipe(Protocol):
         """Pictures (B, C, H, W) in [-1, 1] that show where the run stands, or None."""
         ...
 
-    def exports(self, data: Pictures) -> list[Export]:
-        """The checkpoints of a finished run."""
+    def exports(self, root: Path | None) -> list[Export]:
+        """The checkpoints of a finished run; `root` is where `load_data` found its data."""
         ...
 
 

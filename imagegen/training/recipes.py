@@ -22,5 +22,5 @@ def build(name: str, size: str, seed: int) -> Recipe:
     if name not in RECIPES:
         raise InputError("There is no recipe {name}; choose one of {names}.", name=repr(name), names=", ".join(RECIPES))
     with torch.random.fork_rng():
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return RECIPES[name](size)

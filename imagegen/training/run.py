@@ -37,12 +37,17 @@ class Run:
             TrainingError: there is one here already.
         """
         if self.state.exists():
-            raise TrainingError("{folder} holds a run already; add --resume or choose another --output.", folder=self.folder)
+            raise TrainingError(
+                "{folder} holds a run already; add --resume or choose another --output.", folder=self.folder
+            )
         self.moments.mkdir(parents=True, exist_ok=True)
         self.history.write_text("")
 
     def save(
-        self, networks: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer], facts: Mapping[str, Any]
+        self,
+        networks: Mapping[str, nn.Module],
+        optimizers: Mapping[str, torch.optim.Optimizer],
+        facts: Mapping[str, Any],
     ) -> None:
         """Replace the state; a full disk or a kill in between leaves the one before.
 
@@ -75,7 +80,9 @@ class Run:
             with safe_open(self.state, framework="pt") as file:
                 return json.loads(file.metadata()["facts"])  # type: ignore[no-any-return]
         except (OSError, SafetensorError, TypeError, KeyError, ValueError) as problem:
-            raise TrainingError("{file} is not there or cannot be read: {problem}", file=self.state, problem=problem) from problem
+            raise TrainingError(
+                "{file} is not there or cannot be read: {problem}", file=self.state, problem=problem
+            ) from problem
 
     def restore(
         self, networks: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
@@ -85,7 +92,7 @@ class Run:
         with safe_open(self.state, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
         for name, network in networks.items():
-            network.load_state_dict({key.partition("/")[2]: t for key, t in tensors.items() if key.startswith(f"{name}/")})
+            network.load_state_dict({key: tensors[f"{name}/{key}"] for key in network.state_dict()})
         for name, optimizer in optimizers.items():
             _restore_optimizer(optimizer, name, tensors)
         return facts
@@ -111,8 +118,9 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, name: str, tensors: Map
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        if key.startswith(f"{name}/"):
-            _, index, slot = key.split("/")
+        owner, _, place = key.partition("/")
+        if owner == name and "/" in place:  # weights have no slash in their names
+            index, _, slot = place.partition("/")
             like = parameters[int(index)]
             state.setdefault(int(index), {})[slot] = (
                 torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape and tensor.dim() else tensor

@@ -64,9 +64,7 @@ class Guard:
         own_origins = [name.lower() for name in names]
         for origin in headers.getlist("origin"):
             if origin.lower().partition("://")[2] not in own_origins:
-                raise HTTPException(
-                    403, "This app takes requests from its own page only, not from other sites."
-                )
+                raise HTTPException(403, "This app takes requests from its own page only, not from other sites.")
 
     def _is_ours(self, host: str) -> bool:
         match = HOST.fullmatch(host)

@@ -30,7 +30,7 @@ class Picture(gr.Image, metaclass=_NoStub):
     transparency and decodes pictures of any size. Results are shown as PNG, which loses nothing.
     """
 
-    is_template = True  # the page draws it with the parent's frontend, "image"
+    is_template = True  # the page draws it with the parent's frontend
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"format": "png", "type": "pil", **options})
@@ -45,4 +45,4 @@ class Picture(gr.Image, metaclass=_NoStub):
         try:
             return open_picture(Path(payload.path))
         except InputError as error:
-            raise gr.Error(str(error)) from error
+            raise gr.Error(str(error), print_exception=False) from error

@@ -57,9 +57,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
     auth = settings.auth
     if settings.share and not settings.public and not auth:
         auth = (SHARE_USER, secrets.token_urlsafe(12))
-    hosts = {
-        name.lower() for name in (settings.host, *settings.allowed_hosts, os.environ.get("SPACE_HOST", ""))
-    }
+    hosts = {name.lower() for name in (settings.host, *settings.allowed_hosts, os.environ.get("SPACE_HOST", ""))}
     _reach_own_server_directly(settings.host)
     _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE).launch(
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,

@@ -17,7 +17,15 @@ STONE = gr.themes.Color(
     *("#5a5852", "#43423e", "#2c2c2c", "#1d1f24", "#15171c"),
     name="stone",
 )
-FONT = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Noto Sans CJK SC", "PingFang SC", "sans-serif"]
+FONT = [
+    "ui-sans-serif",
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "Noto Sans CJK SC",
+    "PingFang SC",
+    "sans-serif",
+]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 

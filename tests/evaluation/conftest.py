@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from imagegen.checkpoints import Card, ModelStore, write_checkpoint
 from imagegen.data import Pictures, mnist
@@ -23,7 +22,7 @@ def classifier() -> DigitClassifier:
 
 @pytest.fixture(scope="session")
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Idx files of noisy pictures: 500 to train on (half of them kept back for validation), 120 to test on."""
+    """Idx files of noise: 500 pictures to train on, half of them kept back, and 120 to test on."""
     root = tmp_path_factory.mktemp("mnist")
     rng = torch.Generator().manual_seed(1)
     for part, count in (("train", 500), ("t10k", 120)):
@@ -42,25 +41,31 @@ def digits(data_root: Path) -> Pictures:
 
 @pytest.fixture
 def store(classifier: DigitClassifier, data_root: Path, tmp_path: Path) -> ModelStore:
-    """The three digit checkpoints, of width 4 or 2 and untrained."""
-    real, labels = mnist(data_root, "test")[:4]
-    codes = {"z": torch.zeros(4, 64), "labels": labels}
-    statistics = reference_statistics(classifier, mnist(data_root, "test")[:][0])
-    generator, critic = ConditionalGenerator(width=2), ConditionalDiscriminator(width=2)
-
-    def publish(name: str, model: nn.Module, class_name: str, width: int, example, assets) -> None:  # type: ignore[no-untyped-def]
-        card = Card("made up", "apache-2.0", "noise", figures={"speed": {"value": 1.0, "how": "by hand"}})
-        config = {"class": class_name, "args": {"width": width}}
-        write_checkpoint(tmp_path / name, model.eval(), config, card, example, assets)
-
-    publish("digit-classifier", classifier, "classifier.DigitClassifier", 4, {"x": real}, statistics)
-    publish("gan-mnist", generator, "gan.ConditionalGenerator", 2, codes, {})
-    publish(
-        "gan-mnist-discriminator",
-        critic,
-        "gan.ConditionalDiscriminator",
-        2,
-        {"x": real, "labels": labels},
+    """The three digit checkpoints, narrow and untrained, as they are published."""
+    pictures, labels = mnist(data_root, "test")[:]
+    card = Card("made up", "apache-2.0", "noise", figures={"speed": {"value": 1.0, "how": "by hand"}})
+    write_checkpoint(
+        tmp_path / "digit-classifier",
+        classifier,
+        {"class": "classifier.DigitClassifier", "args": {"width": 4}},
+        card,
+        {"x": pictures[:4]},
+        reference_statistics(classifier, pictures),
+    )
+    write_checkpoint(
+        tmp_path / "gan-mnist",
+        ConditionalGenerator(width=2).eval(),
+        {"class": "gan.ConditionalGenerator", "args": {"width": 2}},
+        card,
+        {"z": torch.zeros(4, 64), "labels": labels[:4]},
+        {},
+    )
+    write_checkpoint(
+        tmp_path / "gan-mnist-discriminator",
+        ConditionalDiscriminator(width=2).eval(),
+        {"class": "gan.ConditionalDiscriminator", "args": {"width": 2}},
+        card,
+        {"x": pictures[:4], "labels": labels[:4]},
         {},
     )
     return ModelStore(tmp_path, torch.device("cpu"))

@@ -67,7 +67,7 @@ def test_rotation_turns_by_at_most_four_and_a_half_degrees() -> None:
     """A bar to the right of the centre moves up or down by the sine of the angle."""
     pixels = torch.zeros(400, 1, 28, 28, dtype=torch.uint8)
     pixels[:, :, 13:15, 22:26] = 255
-    rotated = digit_anchors(Pictures(pixels, torch.ones(400, dtype=torch.long)), 100, seed=0)[ROTATED]
+    rotated = digit_anchors(Pictures(pixels, torch.arange(400) % 10), 200, seed=0)[ROTATED]
     ink = (rotated + 1)[:, 0, :, 14:]
     row, column = torch.arange(28.0) - 13.5, torch.arange(14.0) + 0.5
     mass = ink.sum(dim=(1, 2))

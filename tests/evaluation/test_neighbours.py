@@ -11,8 +11,9 @@ def gaussian(count: int, dimensions: int, seed: int) -> Tensor:
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_equal_distributions_on_a_line_give_the_known_value(k: int) -> None:
-    """A point is missed when at least k + 1 left neighbours lie within twice the distance of the first, and right
-    ones too. The distances are a Poisson process, so each side has probability 2^-k and both have 4^-k.
+    """The left misses a point when k more points lie between its first left neighbour and twice as far.
+
+    Distances are a Poisson process, so that has probability 2^-k, and both sides miss it with 4^-k.
     """
     precision, recall = precision_recall(gaussian(4_000, 1, 0), gaussian(4_000, 1, 1), k)
     assert precision == pytest.approx(1 - 4**-k, abs=0.03)

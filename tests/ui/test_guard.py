@@ -180,9 +180,7 @@ def test_refuses_one_file_over_the_limit_of_a_picture(client: httpx.Client) -> N
     ],
     ids=str,
 )
-def test_refuses_files_that_were_not_uploaded(
-    client: httpx.Client, uploads: Path, file: dict[str, object]
-) -> None:
+def test_refuses_files_that_were_not_uploaded(client: httpx.Client, uploads: Path, file: dict[str, object]) -> None:
     path = file["path"]
     file = {**file, "path": path.format(uploads=uploads) if isinstance(path, str) else path}
     for data in [file], [[{"image": file}]]:

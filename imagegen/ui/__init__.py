@@ -1,0 +1,54 @@
+"""The page: the only place that imports gradio. One file a tab; here they are put together."""
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from imagegen.checkpoints import ModelStore
+from imagegen.recipes import to_png
+from imagegen.ui import gan
+from imagegen.ui.language import LANGUAGES, i18n, locale
+from imagegen.ui.launch import DELETE_CACHE, Look, Settings
+from imagegen.ui.theme import theme
+from imagegen.ui.widgets import STATIC, data_url, plain_png, widget
+from imagegen.ui.wiring import Travelling
+
+__all__ = ["create_app", "look"]
+
+
+def create_app(store: ModelStore, settings: Settings) -> gr.Blocks:
+    """All tabs around one travelling picture."""
+    with gr.Blocks(title="ImageGen from Zero", delete_cache=DELETE_CACHE, analytics_enabled=False) as app:
+        widget("header", {"device": store.device.type})
+        travelling = gr.State(None)
+        traveller = widget("traveller")
+        travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden")
+        with gr.Tabs():
+            gan.build(store, travelling)
+    return app
+
+
+def _show(travelling: Travelling | None) -> dict[str, Any] | None:
+    """The travelling picture as the strip under the header shows it, with its recipe where it has one."""
+    if travelling is None:
+        return None
+    picture, recipe = travelling.picture, travelling.recipe
+    return {
+        "png": data_url(to_png(picture, recipe) if recipe else plain_png(picture)),
+        "made": recipe is not None,
+    }
+
+
+def look(settings: Settings) -> Look:
+    """Theme, styles and scripts, as `launch` takes them."""
+    words = {language: locale(language) for language in LANGUAGES}
+    script = (STATIC / "page.js").read_text(encoding="utf-8")
+    first = "null" if settings.lang == "auto" else json.dumps(settings.lang)
+    head = f"<script>window.imagegenWords = {json.dumps(words)}; window.imagegenLanguage = {first};\n{script}</script>"
+    return {
+        "theme": theme(),
+        "css": (STATIC / "page.css").read_text(encoding="utf-8"),
+        "head": head,
+        "i18n": i18n(),
+    }

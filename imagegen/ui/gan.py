@@ -1,0 +1,366 @@
+"""The GAN tab: a sheet of digits, sliders through the style space, and two judges for any digit."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+import torch
+from PIL import Image
+
+from imagegen.checkpoints import ModelStore
+from imagegen.errors import CheckpointError
+from imagegen.images import grid, to_digit, to_pictures
+from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
+from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
+from imagegen.tasks import gan as task
+from imagegen.tasks.registry import TASKS, recipe_of
+from imagegen.ui.inputs import Picture
+from imagegen.ui.language import T
+from imagegen.ui.widgets import data_url, picture_from_pad, plain_png, source, widget
+from imagegen.ui.wiring import (
+    LIVE,
+    Controls,
+    Travelling,
+    endpoint,
+    job,
+    live,
+    named,
+    seed_with_dice,
+    steps_in_turn,
+)
+
+__all__ = ["build"]
+
+COLUMNS = 10
+SHOWN_DIRECTIONS = 4
+SECONDS_PER_FRAME = 0.08
+NOTHING = {"digit": "all", "second_digit": "none"}
+"""What the page's choices call a request's None."""
+
+
+def build(store: ModelStore, travelling: gr.State) -> None:
+    """Add the tab to the page; `travelling` holds the visitor's current picture (`Travelling` or None).
+
+    A damaged checkpoint turns the tab off, with the reason in its place.
+    """
+    with gr.Tab(T("gan.tab"), id="gan"):
+        try:
+            for name in (task.GENERATOR, task.DISCRIMINATOR, task.CLASSIFIER):
+                store.checkpoint(name).verify()
+            _Tab(store, travelling)
+        except CheckpointError as problem:
+            gr.Markdown(f"⚠️ {problem}", elem_id="gan-off")
+
+
+class _Tab:
+    """Components by name, and the handlers that turn their values into requests."""
+
+    def __init__(self, store: ModelStore, travelling: gr.State) -> None:
+        self.store = store
+        direction_names = store.asset(task.GENERATOR, "direction_names").tolist()
+        gr.Markdown(T("gan.intro"), elem_classes="intro")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=7, min_width=340):
+                self.sheet = widget("sheet", self._first_sheet())
+            with gr.Column(scale=4, min_width=320):
+                self.controls = self._controls(direction_names)
+        chosen = gr.State(None)
+        self.controls["chosen"] = chosen
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown(T("gan.pad.title"))
+                self.pad = widget("pad")
+                self.upload = Picture(
+                    label=T("gan.upload"), sources=["upload", "clipboard"], height=150, elem_id="upload"
+                )
+            with gr.Column(scale=7, min_width=340):
+                gr.Markdown(T("gan.verdict.title"))
+                self.verdict = widget("verdict")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=4, min_width=300):
+                walk_controls, run, stop = self._walk_controls()
+            with gr.Column(scale=7, min_width=340):
+                self.film = widget("film")
+        with gr.Accordion(T("story.title"), open=False):
+            self.story = widget("story", {"code": _CODE})
+        self._wire(travelling, chosen, walk_controls, run, stop)
+
+    def _controls(self, direction_names: list[int]) -> dict[str, gr.components.Component]:
+        digits: list[tuple[Any, Any]] = [(str(d), d) for d in range(10)]
+        digit = gr.Radio([("0–9", "all"), *digits], value="all", label=T("gan.digit"), elem_id="digit")
+        seed = seed_with_dice()
+        sliders = [self._direction(i, name) for i, name in enumerate(direction_names[:SHOWN_DIRECTIONS])]
+        with gr.Accordion(T("more"), open=False):
+            count = gr.Slider(1, task.MAX_COUNT, 30, step=1, label=T("gan.count"), elem_id="count")
+            truncation = gr.Slider(
+                0,
+                1.5,
+                1,
+                step=0.05,
+                label=T("gan.truncation"),
+                info=T("gan.truncation.info"),
+                elem_id="truncation",
+            )
+            second = gr.Dropdown(
+                [(T("gan.second.none"), "none"), *digits],
+                value="none",
+                label=T("gan.second"),
+                elem_id="second",
+            )
+            mix = gr.Slider(0, 1, 0.5, step=0.01, label=T("gan.mix"), elem_id="mix")
+            sliders += [
+                self._direction(i, name)
+                for i, name in enumerate(direction_names[SHOWN_DIRECTIONS:], start=SHOWN_DIRECTIONS)
+            ]
+        named_sliders = {f"direction_{i + 1}": slider for i, slider in enumerate(sliders)}
+        return {
+            "digit": digit,
+            "second_digit": second,
+            "mix": mix,
+            "count": count,
+            "seed": seed,
+            "truncation": truncation,
+            **named_sliders,
+        }
+
+    def _direction(self, index: int, name: int) -> gr.Slider:
+        label = T(f"gan.direction.{MEASURES[name]}") if name >= 0 else T(f"gan.direction.form{index + 1}")
+        return gr.Slider(
+            -task.MAX_SIGMA, task.MAX_SIGMA, 0, step=0.1, label=label, elem_id=f"direction-{index + 1}",
+            elem_classes="direction",
+        )  # fmt: skip
+
+    def _walk_controls(self) -> tuple[Controls, gr.Button, gr.Button]:
+        gr.Markdown(T("gan.walk.title"))
+        with gr.Row():
+            digit = gr.Dropdown(list(range(10)), value=3, label=T("gan.walk.from"), min_width=90)
+            second = gr.Dropdown(list(range(10)), value=8, label=T("gan.walk.to"), min_width=90)
+        frames = gr.Slider(2, task.MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"))
+        run = gr.Button(T("gan.walk.run"), variant="primary", elem_id="walk-run")
+        stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="walk-stop")
+        return (
+            {"digit": digit, "second_digit": second, "seed": self.controls["seed"], "frames": frames},
+            run,
+            stop,
+        )
+
+    def _wire(
+        self, travelling: gr.State, chosen: gr.State, walk_controls: Controls, run: gr.Button, stop: gr.Button
+    ) -> None:
+        moved = [
+            c
+            for name, c in self.controls.items()
+            if name.startswith("direction") or name in ("count", "mix", "truncation")
+        ]
+        triggers = [t for slider in moved for t in (slider.input, slider.release)]  # type: ignore[attr-defined]
+        triggers += [
+            self.controls["digit"].input,
+            self.controls["second_digit"].input,
+            self.controls["seed"].change,
+        ]  # type: ignore[attr-defined]
+        live(triggers, self.draw, self.controls, [self.sheet, self.story])
+        live([self.sheet.select], self.choose, self.controls, [chosen, self.sheet, self.story, travelling])
+        live([self.pad.input], self.take_drawing, {"drawing": self.pad}, [travelling])
+        live([self.upload.upload], self.take_upload, {"picture": self.upload}, [travelling])
+        live([travelling.change], self.judge, {"travelling": travelling}, [self.verdict])
+        job(run, stop, self.walk, walk_controls, [self.film])
+        opened = [*self.controls.values(), self.sheet, self.story]
+        gr.context.Context.root_block.load(
+            named(self.open_link, {}), None, opened, api_visibility="private", show_progress="hidden"
+        )
+        self._endpoints()
+
+    def _endpoints(self) -> None:
+        numbers = {
+            "digit": gr.Number(None, visible=False, label="digit"),
+            "second_digit": gr.Number(None, visible=False, label="second_digit"),
+            "mix": gr.Number(0, visible=False, label="mix"),
+            "count": gr.Number(25, visible=False, label="count"),
+            "seed": gr.Number(0, visible=False, label="seed"),
+            "truncation": gr.Number(1, visible=False, label="truncation"),
+            "directions": gr.JSON([], visible=False, label="directions"),
+        }
+        results = [
+            gr.Image(visible=False, format="png", label="digits"),
+            gr.JSON(visible=False, label="judged"),
+        ]
+        endpoint(self.gan_sample, numbers, results, LIVE)  # type: ignore[arg-type]
+        inputs = {"picture": Picture(visible=False), "digit": gr.Number(None, visible=False, label="digit")}
+        endpoint(self.gan_score, inputs, [gr.JSON(visible=False, label="verdict")], LIVE)
+
+    # Handlers
+
+    def draw(self, chosen: int | None = None, **values: Any) -> tuple[Any, Any]:
+        request = _request(values, chosen)
+        step = self._last(task.run(request, self.store))
+        return self._sheet(request, step), _story(step)
+
+    def open_link(self, query: dict[str, str]) -> list[Any]:
+        """Set every control, and draw, as the recipe in the page's address says."""
+        if "recipe" not in query:
+            return [gr.skip()] * (len(self.controls) + 2)
+        recipe = from_link(query["recipe"])
+        if recipe.task != "gan":
+            return [gr.skip()] * (len(self.controls) + 2)
+        request = task.GanRequest(**recipe.request)
+        values = asdict(request)
+        values |= {name: word for name, word in NOTHING.items() if values[name] is None}
+        directions = values.pop("directions")
+        values |= {f"direction_{i + 1}": amount for i, amount in enumerate(directions)}
+        step = self._last(task.run(request, self.store))
+        return [*(values.get(name, 0) for name in self.controls), self._sheet(request, step), _story(step)]
+
+    def choose(self, event: gr.EventData, chosen: int | None = None, **values: Any) -> tuple[Any, ...]:
+        """Take a digit as the one that the sliders move and as the travelling picture; once more lets it go."""
+        index = event.index if event.index != chosen else None
+        request = _request(values, index)
+        step = self._last(task.run(request, self.store))
+        taken: Any = gr.skip()
+        if index is not None:
+            recipe = recipe_of(TASKS["gan"], request, self.store, index)
+            taken = Travelling(to_pictures(step.images[index : index + 1])[0], recipe)
+        return index, self._sheet(request, step), _story(step), taken
+
+    def take_drawing(self, drawing: str) -> Any:
+        return Travelling(picture_from_pad(drawing))
+
+    def take_upload(self, picture: Image.Image | None) -> Any:
+        return Travelling(picture) if picture else gr.skip()
+
+    def judge(self, travelling: Travelling | None) -> Any:
+        if travelling is None:
+            return None
+        digit = to_digit(travelling.picture)
+        with self.store.turn.hold("live"):
+            verdict = task.score(task.ScoreRequest(digit), self.store)
+        return self._verdict(digit, verdict)
+
+    def walk(self, digit: int, second_digit: int, seed: int, frames: int) -> Iterator[Any]:
+        request = task.WalkRequest(digit, second_digit, seed, frames=frames)
+        for step in steps_in_turn(task.walk(request, self.store), self.store, "job"):
+            shown = to_pictures(step.images)
+            film = {
+                "index": step.index,
+                "total": step.total,
+                "realness": step.realness,
+                "frame": data_url(plain_png(shown[-1])),
+            }
+            if step.index == step.total:
+                recipe = recipe_of(TASKS["gan-walk"], request, self.store)
+                film["animation"] = data_url(to_webp_animation(shown, SECONDS_PER_FRAME, recipe), "webp")
+            yield film
+
+    def gan_sample(
+        self,
+        digit: int | None,
+        second_digit: int | None,
+        mix: float,
+        count: int,
+        seed: int,
+        truncation: float,
+        directions: list[float],
+    ) -> tuple[Image.Image, dict[str, Any]]:
+        """Draw digits with the GAN.
+
+        Args:
+            digit: 0 to 9, or nothing for all ten in turn.
+            second_digit: another digit to mix in, or nothing.
+            mix: how much of it, 0 to 1.
+            count: how many, 1 to 64; digit i is drawn from seed + i.
+            seed: 0 to 2^32 - 1.
+            truncation: 1 as trained, 0 the average digit, at most 1.5.
+            directions: up to 8 amounts along the latent directions, -4 to 4.
+
+        Returns:
+            One PNG with the digits, ten in a row, and what the judges say of each.
+        """
+        request = task.GanRequest(digit, second_digit, mix, count, seed, directions, None, truncation)  # type: ignore[arg-type]
+        step = self._last(task.run(request, self.store))
+        judged = {
+            "labels": step.labels.tolist(),
+            "realness": [round(x, 4) for x in step.realness.tolist()],
+            "readings": step.readings.argmax(dim=1).tolist(),
+            "recipe": asdict(recipe_of(TASKS["gan"], request, self.store)),
+        }
+        return grid(to_pictures(step.images), COLUMNS, gap=0), judged
+
+    def gan_score(self, picture: Image.Image | None, digit: int | None) -> dict[str, Any]:
+        """Ask the discriminator and the classifier about a drawn or photographed digit.
+
+        Args:
+            picture: any picture of one digit; it is cut out and centred as MNIST was made.
+            digit: what it is meant to be, or nothing for what it reads as.
+
+        Returns:
+            realness (logit minus its mean on real digits), the digit, and the ten probabilities.
+        """
+        prepared = to_digit(picture) if picture else torch.empty(0)
+        with self.store.turn.hold("live"):
+            verdict = task.score(task.ScoreRequest(prepared, digit), self.store)
+        return {
+            "digit": verdict.digit,
+            "realness": round(verdict.realness, 4),
+            "reading": [round(p, 4) for p in verdict.reading.tolist()],
+        }
+
+    # Steps into component values
+
+    def _last(self, steps: Iterator[task.GanStep]) -> task.GanStep:
+        *_, last = steps_in_turn(steps, self.store, "live")
+        return last
+
+    def _first_sheet(self) -> dict[str, Any]:
+        request = task.GanRequest(count=30)
+        return self._sheet(request, self._last(task.run(request, self.store)))
+
+    def _sheet(self, request: task.GanRequest, step: task.GanStep) -> dict[str, Any]:
+        pictures = to_pictures(step.images)
+        recipe = recipe_of(TASKS["gan"], request, self.store, request.chosen or 0)
+        sheet = {
+            "png": data_url(to_png(grid(pictures, COLUMNS, gap=0), recipe)),
+            "columns": min(COLUMNS, len(pictures)),
+            "labels": step.labels.tolist(),
+            "reads": step.readings.argmax(dim=1).tolist(),
+            "realness": self._in_std(step.realness).tolist(),
+            "chosen": request.chosen,
+            "link": to_link(recipe),
+        }
+        if request.chosen is not None:
+            sheet["picture"] = data_url(to_png(pictures[request.chosen], recipe))
+        return sheet
+
+    def _verdict(self, digit: torch.Tensor, verdict: task.ScoreStep) -> dict[str, Any]:
+        return {
+            "png": data_url(plain_png(to_pictures(digit)[0])),
+            "digit": verdict.digit,
+            "realness": float(self._in_std(torch.tensor(verdict.realness))),
+            "reading": verdict.reading.tolist(),
+        }
+
+    def _in_std(self, realness: torch.Tensor) -> torch.Tensor:
+        """Realness in standard deviations of real digits, for the ruler."""
+        return realness.cpu() / self.store.asset(task.DISCRIMINATOR, "real_std")
+
+
+def _request(values: dict[str, Any], chosen: int | None) -> task.GanRequest:
+    names = sorted(name for name in values if name.startswith("direction_"))
+    directions = tuple(values.pop(name) for name in names)
+    values |= {name: None for name, word in NOTHING.items() if values[name] == word}
+    return task.GanRequest(**values, directions=directions, chosen=chosen)
+
+
+def _story(step: task.GanStep) -> dict[str, Any]:
+    """This generator's own loss with the numbers of these digits; a real digit stands at its mean, 0."""
+    real = torch.zeros_like(step.realness)
+    return {
+        "count": len(step.images),
+        "gap": float(step.realness.mean()),
+        "loss_g": float(generator_loss(real, step.realness)),
+        "loss_d": float(discriminator_loss(real, step.realness)),
+        "agree": int((step.readings.argmax(dim=1) == step.labels).sum()),
+        "code": _CODE,
+    }
+
+
+_CODE = source(task._sample, generator_loss, discriminator_loss)

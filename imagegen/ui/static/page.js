@@ -1,0 +1,76 @@
+// What the widgets share: words in the visitor's language, the theme, pictures on canvases, copying and saving.
+window.imagegen = (() => {
+  const LANGUAGE_KEY = "imagegen_language";
+  const THEME_KEY = "imagegen_theme";
+  const codes = { en: "en", zh: "zh-CN" };
+  const html = document.documentElement;
+  const language = () => (html.lang.toLowerCase().startsWith("zh") ? "zh" : "en");
+
+  function t(key, values = {}) {
+    const words = window.imagegenWords[language()][key] ?? key;
+    return words.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  }
+
+  // Gradio's own locale switch lives in one of its modules; the page has loaded it already.
+  async function setLanguage(chosen) {
+    document.cookie = `${LANGUAGE_KEY}=${chosen}; path=/; max-age=31536000; samesite=lax`;
+    const module = performance.getEntriesByType("resource")
+      .map((entry) => entry.name).find((name) => /\/assets\/core-[^/]+\.js$/.test(name));
+    if (module) (await import(module)).changeLocale(codes[chosen]);
+    html.lang = codes[chosen];
+  }
+
+  function onLanguage(draw) {
+    new MutationObserver(draw).observe(html, { attributes: true, attributeFilter: ["lang"] });
+  }
+
+  function setTheme(theme) {
+    document.body.classList.toggle("dark", theme === "dark");
+    localStorage.setItem(THEME_KEY, theme);
+  }
+
+  const cookie = document.cookie.match(new RegExp(`${LANGUAGE_KEY}=(en|zh)`));
+  const asked = new URLSearchParams(location.search).get("lang");
+  const first = (codes[asked] && asked) || (cookie && cookie[1]) || window.imagegenLanguage;
+  if (first) setLanguage(first);
+  const theme = localStorage.getItem(THEME_KEY);
+  if (theme) setTheme(theme);
+
+  function node(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
+    }
+    made.append(...children);
+    return made;
+  }
+
+  async function picture(url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    return image;
+  }
+
+  // A ruler from generated to real: the band is where nine in ten real digits lie, the pin is this one.
+  function ruler(deviations) {
+    const place = 50 + 50 * Math.tanh(deviations / 4);
+    return node("span", { class: "ruler", role: "img", "aria-label": t("ruler.says", { x: deviations.toFixed(1) }),
+      title: t("ruler.says", { x: deviations.toFixed(1) }) },
+      node("span", { class: "band" }), node("span", { class: "pin", style: `left:${place}%` }));
+  }
+
+  function save(url, name) {
+    node("a", { href: url, download: name }).click();
+  }
+
+  async function copy(text, button) {
+    await navigator.clipboard.writeText(text).catch(() => window.prompt(t("copy.by.hand"), text));
+    const before = button.textContent;
+    button.textContent = t("copied");
+    setTimeout(() => { button.textContent = before; }, 1500);
+  }
+
+  return { t, language, setLanguage, onLanguage, setTheme, node, picture, ruler, save, copy, link: null };
+})();

@@ -1,0 +1,60 @@
+"""Small widgets of ours: data goes in as JSON, `static/NAME.js` draws it, in either language and theme."""
+
+import base64
+import inspect
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imagegen.errors import InputError
+from imagegen.images import open_picture
+
+__all__ = ["STATIC", "data_url", "picture_from_pad", "plain_png", "source", "widget"]
+
+STATIC = Path(__file__).parent / "static"
+MAX_PAD_CHARACTERS = 200_000
+
+
+def widget(name: str, value: Any = None) -> gr.HTML:
+    """A `gr.HTML` whose `value` is plain data; its script watches the value and draws it."""
+    return gr.HTML(
+        value,
+        html_template=f'<div class="{name}" role="group"></div>',
+        js_on_load=(STATIC / f"{name}.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=name,
+    )
+
+
+def data_url(file: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
+
+
+def plain_png(picture: Image.Image) -> bytes:
+    """For previews and for pictures from outside, which have no recipe."""
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return file.getvalue()
+
+
+def picture_from_pad(drawing: object) -> Image.Image:
+    """The pad's value, base64 of a PNG, as a picture.
+
+    Raises:
+        InputError: it is too long or no picture.
+    """
+    if not isinstance(drawing, str) or len(drawing) > MAX_PAD_CHARACTERS:
+        raise InputError("A drawing must be a base64 PNG of at most {limit} characters.", limit=MAX_PAD_CHARACTERS)
+    try:
+        return open_picture(base64.b64decode(drawing, validate=True))
+    except ValueError as problem:
+        raise InputError("The drawing is not valid base64; draw it again.") from problem
+
+
+def source(*functions: Callable[..., Any]) -> str:
+    """The lines that ran, to be shown with a copy button."""
+    return "\n\n".join(inspect.getsource(inspect.unwrap(function)).rstrip() for function in functions)

@@ -1,0 +1,178 @@
+"""What every tab shares: named values, lanes, errors as messages, run and stop, dice, travelling picture.
+
+Two lanes share the device. `live` answers sliders: short work, the newest value wins. `job` streams long
+runs, one at a time. Both hold the store's turn for one step only, and `live` goes first.
+"""
+
+import inspect
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imagegen.checkpoints import ModelStore
+from imagegen.devices import SEEDS
+from imagegen.errors import ImageGenError
+from imagegen.recipes import Recipe
+from imagegen.ui.language import T, explain, visitor_language
+
+__all__ = [
+    "JOB",
+    "LIVE",
+    "Controls",
+    "Travelling",
+    "endpoint",
+    "job",
+    "live",
+    "named",
+    "seed_with_dice",
+    "steps_in_turn",
+]
+
+Controls = Mapping[str, Any]
+"""Gradio components by the name under which a handler gets their values."""
+
+LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
+JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
+
+
+@dataclass(frozen=True)
+class Travelling:
+    """The visitor's current picture, which every tab opens with and may replace.
+
+    Args:
+        picture: as it was drawn, uploaded or made.
+        recipe: what made it, or None for a picture from outside.
+    """
+
+    picture: Image.Image
+    recipe: Recipe | None = None
+
+
+def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any]:
+    """A Gradio handler that calls `function(**values)` and shows errors of ours in the visitor's language.
+
+    Its signature names the controls, so that the API speaks of `digit` and `seed`. Where `function` asks for
+    `query` or `event`, it gets the page's query parameters and the event's data.
+    """
+    wanted = inspect.signature(function).parameters
+    extras = {"request": gr.Request, **({"event": gr.EventData} if "event" in wanted else {})}
+
+    def keywords(arguments: tuple[Any, ...]) -> dict[str, Any]:
+        values = dict(zip([*controls, *extras], arguments, strict=True))
+        request = values.pop("request")
+        return values | ({"query": dict(request.query_params)} if "query" in wanted else {})
+
+    def fail(problem: ImageGenError, arguments: tuple[Any, ...]) -> gr.Error:
+        return gr.Error(explain(problem, visitor_language(arguments[len(controls)])), print_exception=False)
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(**keywords(arguments))
+        except ImageGenError as problem:
+            raise fail(problem, arguments) from problem
+
+    def stream(*arguments: Any) -> Iterator[Any]:
+        try:
+            yield from function(**keywords(arguments))
+        except ImageGenError as problem:
+            raise fail(problem, arguments) from problem
+
+    handler: Any = stream if inspect.isgeneratorfunction(function) else call
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    handler.__name__ = function.__name__
+    handler.__doc__ = function.__doc__
+    handler.__annotations__ = dict(extras)
+    handler.__signature__ = inspect.Signature(
+        [
+            *(inspect.Parameter(name, positional) for name in controls),
+            *(inspect.Parameter(name, positional, annotation=kind) for name, kind in extras.items()),
+        ]
+    )
+    return handler  # type: ignore[no-any-return]
+
+
+def live(
+    triggers: list[Callable[..., Any]],
+    function: Callable[..., Any],
+    controls: Controls,
+    outputs: Any,
+    **options: Any,
+) -> Any:
+    """Answer sliders: while one answer is computed, of all newer values only the last is kept."""
+    return gr.on(
+        triggers,
+        named(function, controls),
+        list(controls.values()),
+        outputs,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+        **LIVE,
+        **options,
+    )
+
+
+def job(
+    run: gr.Button,
+    stop: gr.Button,
+    function: Callable[..., Iterator[Any]],
+    controls: Controls,
+    outputs: list[gr.components.Component],
+) -> Any:
+    """Stream a long run from `run` until it ends or `stop` is pressed; a button shows when it can be used."""
+    running = [gr.update(visible=False), gr.update(visible=True)]
+    idle = [gr.update(visible=True), gr.update(visible=False)]
+
+    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    run.click(lambda: running, None, [run, stop], queue=False, **options)
+    started = run.click(named(function, controls), list(controls.values()), outputs, **options, **JOB)
+    started.then(lambda: idle, None, [run, stop], queue=False, **options)  # however it ended
+    stop.click(lambda: idle, None, [run, stop], cancels=[started], queue=False, **options)
+    return started
+
+
+def steps_in_turn(steps: Iterator[Any], store: ModelStore, lane: str) -> Iterator[Any]:
+    """The same steps, each computed while holding the device."""
+    while True:
+        with store.turn.hold(lane):
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
+
+
+def endpoint(
+    function: Callable[..., Any],
+    controls: Controls,
+    outputs: list[gr.components.Component],
+    lane: dict[str, Any],
+) -> None:
+    """A named API endpoint, `/function_name`, documented by the function's docstring."""
+    gr.Button(visible=False).click(
+        named(function, controls),
+        list(controls.values()),
+        outputs,
+        api_name=function.__name__,
+        api_description=inspect.getdoc(function),
+        **lane,
+    )
+
+
+def seed_with_dice() -> gr.Number:
+    """A seed and a button that throws another one."""
+    with gr.Row(elem_classes="seed-row"):
+        seed = gr.Number(0, label=T("seed"), precision=0, scale=4, min_width=140, elem_id="seed")
+        dice = gr.Button("🎲", elem_classes="dice", elem_id="dice", min_width=52, scale=0)
+    dice.click(
+        lambda: secrets.randbelow(SEEDS),
+        None,
+        seed,
+        queue=False,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    return seed
