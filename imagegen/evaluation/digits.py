@@ -17,7 +17,7 @@ from imagegen.evaluation.distribution import fid, inception_score, kid
 from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.neighbours import precision_recall
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
-from imagegen.models.gan import CLASSES, ConditionalGenerator
+from imagegen.models.gan import ConditionalGenerator
 
 __all__ = ["Figures", "digit_figures", "evaluate_classifier", "evaluate_discriminator", "evaluate_gan"]
 
@@ -41,8 +41,13 @@ def evaluate_classifier(store: ModelStore, name: str, data_root: Path | None, co
 
 
 def evaluate_gan(store: ModelStore, name: str, data_root: Path | None, count: int = COUNT) -> Figures:
-    """`digit_figures` of pictures at truncation 1: picture i shows digit i mod 10, from seed i."""
-    asked = torch.arange(count) % CLASSES
+    """`digit_figures` of pictures at truncation 1, picture i from seed i.
+
+    The labels asked for are those of training digits drawn at random, as for the anchors: a set with 1,000
+    of each digit would be held against a test set that has 892 to 1,135.
+    """
+    labels = mnist(data_root, "train").labels
+    asked = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(SEED))[:count]]
     return digit_figures(_draw(store, name, asked), asked, store, data_root)
 
 

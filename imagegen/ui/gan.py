@@ -33,6 +33,7 @@ from imagegen.ui.wiring import (
 __all__ = ["build"]
 
 COLUMNS = 10
+FIRST_COUNT = 30
 SHOWN_DIRECTIONS = 4
 SECONDS_PER_FRAME = 0.08
 NOTHING = {"digit": "all", "second_digit": "none"}
@@ -59,10 +60,12 @@ class _Tab:
     def __init__(self, store: ModelStore, travelling: gr.State) -> None:
         self.store = store
         direction_names = store.asset(task.GENERATOR, "direction_names").tolist()
+        request = task.GanRequest(count=FIRST_COUNT)
+        first = self._last(task.run(request, store))
         gr.Markdown(T("gan.intro"), elem_classes="intro")
         with gr.Row(equal_height=False):
-            with gr.Column(scale=7, min_width=340):
-                self.sheet = widget("sheet", self._first_sheet())
+            with gr.Column(scale=7, min_width=340, elem_classes="stage"):
+                self.sheet = widget("sheet", self._sheet(request, first))
             with gr.Column(scale=4, min_width=320):
                 self.controls = self._controls(direction_names)
         chosen = gr.State(None)
@@ -83,7 +86,7 @@ class _Tab:
             with gr.Column(scale=7, min_width=340):
                 self.film = widget("film")
         with gr.Accordion(T("story.title"), open=False):
-            self.story = widget("story", {"code": _CODE})
+            self.story = widget("story", _story(first))
         self._wire(travelling, chosen, walk_controls, run, stop)
 
     def _controls(self, direction_names: list[int]) -> dict[str, gr.components.Component]:
@@ -92,7 +95,7 @@ class _Tab:
         seed = seed_with_dice()
         sliders = [self._direction(i, name) for i, name in enumerate(direction_names[:SHOWN_DIRECTIONS])]
         with gr.Accordion(T("more"), open=False):
-            count = gr.Slider(1, task.MAX_COUNT, 30, step=1, label=T("gan.count"), elem_id="count")
+            count = gr.Slider(1, task.MAX_COUNT, FIRST_COUNT, step=1, label=T("gan.count"), elem_id="count")
             truncation = gr.Slider(
                 0,
                 1.5,
@@ -309,10 +312,6 @@ class _Tab:
     def _last(self, steps: Iterator[task.GanStep]) -> task.GanStep:
         *_, last = steps_in_turn(steps, self.store, "live")
         return last
-
-    def _first_sheet(self) -> dict[str, Any]:
-        request = task.GanRequest(count=30)
-        return self._sheet(request, self._last(task.run(request, self.store)))
 
     def _sheet(self, request: task.GanRequest, step: task.GanStep) -> dict[str, Any]:
         pictures = to_pictures(step.images)

@@ -35,7 +35,7 @@ def theme() -> gr.themes.Base:
         primary_hue=ACCENT,
         neutral_hue=STONE,
         radius_size=sizes.radius_lg,
-        spacing_size=sizes.spacing_lg,
+        spacing_size=sizes.spacing_md,
         font=FONT,
         font_mono=MONO,
     )
@@ -50,6 +50,8 @@ def theme() -> gr.themes.Base:
         block_border_color_dark="#2d3138",
         block_border_width="1px",
         block_shadow="none",
+        layout_gap="14px",
+        form_gap_width="1px",
         block_label_background_fill="transparent",
         block_label_background_fill_dark="transparent",
         block_label_border_width="0px",

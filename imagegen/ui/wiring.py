@@ -39,7 +39,7 @@ LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
 JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Travelling:
     """The visitor's current picture, which every tab opens with and may replace.
 
@@ -64,6 +64,9 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
     def keywords(arguments: tuple[Any, ...]) -> dict[str, Any]:
         values = dict(zip([*controls, *extras], arguments, strict=True))
         request = values.pop("request")
+        for value in values.values():
+            if isinstance(value, ImageGenError):  # an upload that was refused
+                raise value
         return values | ({"query": dict(request.query_params)} if "query" in wanted else {})
 
     def fail(problem: ImageGenError, arguments: tuple[Any, ...]) -> gr.Error:
@@ -166,7 +169,7 @@ def seed_with_dice() -> gr.Number:
     """A seed and a button that throws another one."""
     with gr.Row(elem_classes="seed-row"):
         seed = gr.Number(0, label=T("seed"), precision=0, scale=4, min_width=140, elem_id="seed")
-        dice = gr.Button("🎲", elem_classes="dice", elem_id="dice", min_width=52, scale=0)
+        dice = gr.Button(T("dice"), elem_id="dice", min_width=104, scale=0)
     dice.click(
         lambda: secrets.randbelow(SEEDS),
         None,

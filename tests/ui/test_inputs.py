@@ -22,13 +22,14 @@ import sys
 import gradio as gr
 from imagegen.ui.inputs import Picture
 from imagegen.ui.launch import Settings, launch, wait
+from imagegen.ui.wiring import named
 
 def see(picture):
     return picture and [type(picture).__module__, picture.mode, picture.size, picture.getpixel((0, 0))]
 
 with gr.Blocks(analytics_enabled=False) as blocks:
     picture, shown, seen = Picture(label="Yours", sources=["upload"]), Picture(), gr.JSON()
-    gr.on(fn=see, inputs=picture, outputs=seen, api_name="see")
+    gr.on(fn=named(see, {"picture": picture}), inputs=picture, outputs=seen, api_name="see")
     gr.on(fn=lambda picture: picture, inputs=picture, outputs=shown, api_name="show")
     gr.on(fn=lambda: gr.update(label="Mine"), outputs=picture, api_name="rename")
 print(launch(blocks, Settings(port=int(sys.argv[1]))), flush=True)

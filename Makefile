@@ -1,0 +1,32 @@
+# Thin: each target is a line or two. Needs Python >= 3.11, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check tables
+
+demo: $(VENV)/app  ## open the app with the shipped checkpoints; HOST and PORT are honoured
+	$(BIN)/python app.py
+
+test: $(VENV)/dev  ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev  ## style, types, and README tables against the cards
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/python scripts/readme_tables.py --check
+
+tables: $(VENV)/dev  ## write the README's tables anew from the cards
+	$(BIN)/python scripts/readme_tables.py
+
+train-%: $(VENV)/app  ## make train-gan-mnist: the recipe as its card tells, on data that it downloads
+	$(BIN)/python -m imagegen train $*
+
+$(VENV)/app: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/app
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@

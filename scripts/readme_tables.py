@@ -1,0 +1,65 @@
+"""Fill the README's tables from the checkpoints' cards; `--check` fails where they have drifted.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from imagegen.checkpoints import Card, Checkpoint
+
+ROOT = Path(__file__).parent.parent
+READMES = ("README.md",)
+TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def cards() -> dict[str, Card]:
+    folders = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/config.json"))
+    return {folder.name: Checkpoint(folder).card() for folder in folders}
+
+
+def checkpoints_table() -> str:
+    rows = [
+        f"| [`{name}`](checkpoints/{name}/README.md) | {card.summary} | {card.training['minutes']:g} min, "
+        f"{card.training['hardware']} | {card.licence} |"
+        for name, card in cards().items()
+    ]
+    return "\n".join(["| checkpoint | what it is | training | licence |", "| --- | --- | --- | --- |", *rows])
+
+
+def figures_table() -> str:
+    rows = [
+        f"| `{name}` | {key} | {_number(figure['value'])} | {figure.get('bar', '')} | {figure['how']} |"
+        for name, card in cards().items()
+        for key, figure in card.figures.items()
+    ]
+    return "\n".join(["| checkpoint | figure | value | held against | how |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+TABLES = {"checkpoints": checkpoints_table, "figures": figures_table}
+
+
+def filled(text: str) -> str:
+    return TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def main() -> None:
+    for name in READMES:
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        new = filled(text)
+        if "--check" in sys.argv and new != text:
+            sys.exit(f"{name}: a table is not what the cards say. Run: make tables")
+        if new != text:
+            path.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
