@@ -132,10 +132,9 @@ class Checkpoint:
         """
         sums = self._sums()
         here = {p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file()} - {SUMS}
-        for name in sorted(here ^ sums.keys()):
-            what = "is missing" if name in sums else f"is not listed in {SUMS}"
+        for name in sorted(here - sums.keys()):
             raise CheckpointError(
-                "{file} {what}; take checkpoints/ again from git.", file=f"{self.name}/{name}", what=what
+                "{file} is not listed in SHA256SUMS; take checkpoints/ again from git.", file=f"{self.name}/{name}"
             )
         for name, digest in sums.items():
             self._check(name, digest)
@@ -148,9 +147,7 @@ class Checkpoint:
         """
         from huggingface_hub import load_torch_model
 
-        for name, digest in self._sums().items():
-            if _is_weights(name):
-                self._check(name, digest)
+        self.verify()
         model = self._build()
         try:
             load_torch_model(model, self.folder, strict=True, safe=True)
@@ -270,7 +267,7 @@ class ModelStore:
 
     def names(self) -> list[str]:
         """Checkpoints that are there, damaged or not."""
-        return sorted(p.parent.name for p in self.folder.glob("*/config.json") if _NAME.fullmatch(p.parent.name))
+        return sorted(p.name for p in self.folder.glob("*/") if _NAME.fullmatch(p.name))
 
     def checkpoint(self, name: str) -> Checkpoint:
         """
@@ -289,7 +286,8 @@ class ModelStore:
         """
         with self._lock:
             if name not in self._models:
-                self._models[name] = self.checkpoint(name).load().to(self.device)
+                model = self.checkpoint(name).load().to(memory_format=torch.channels_last)
+                self._models[name] = model.to(self.device)
                 self._evict()
             self._models.move_to_end(name)
             return self._models[name]

@@ -1,5 +1,6 @@
 """From a finished run to checkpoints that can be shipped."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -31,6 +32,7 @@ def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoi
     for network in recipe.networks.values():
         network.half().float().eval()  # assets must belong to the weights as they are shipped
     written = [_write(checkpoints, run, export) for export in recipe.exports(data)]
+    _add_time_lapse(written[0], run)
     store = ModelStore(checkpoints, torch.device("cpu"))
     for task in TASKS.values():
         if task.checkpoint in {checkpoint.name for checkpoint in written}:
@@ -62,6 +64,13 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
         export.example,
         export.assets,
     )
+
+
+def _add_time_lapse(checkpoint: Checkpoint, run: Run) -> None:
+    """The losses, and what the same codes gave at some thirty moments of the training."""
+    checkpoint.add("assets/history.json", json.dumps(run.read_history()).encode())
+    for picture in sorted(run.moments.glob("*.png")):
+        checkpoint.add(f"assets/moments/{picture.name}", picture.read_bytes())
 
 
 def _add_golden_picture(store: ModelStore, task: Task) -> None:

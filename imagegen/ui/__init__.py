@@ -26,7 +26,7 @@ def create_app(store: ModelStore, settings: Settings) -> gr.Blocks:
         travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden")
         with gr.Tabs():
             gan.build(store, travelling)
-    return app
+    return app  # type: ignore[no-any-return]
 
 
 def _show(travelling: Travelling | None) -> dict[str, Any] | None:

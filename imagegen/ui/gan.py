@@ -15,24 +15,14 @@ from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
+from imagegen.ui.gan_api import COLUMNS, add_endpoints
 from imagegen.ui.inputs import Picture
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, picture_from_pad, plain_png, source, widget
-from imagegen.ui.wiring import (
-    LIVE,
-    Controls,
-    Travelling,
-    endpoint,
-    job,
-    live,
-    named,
-    seed_with_dice,
-    steps_in_turn,
-)
+from imagegen.ui.wiring import Controls, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
-COLUMNS = 10
 FIRST_COUNT = 30
 SHOWN_DIRECTIONS = 4
 SECONDS_PER_FRAME = 0.08
@@ -50,6 +40,7 @@ def build(store: ModelStore, travelling: gr.State) -> None:
             for name in (task.GENERATOR, task.DISCRIMINATOR, task.CLASSIFIER):
                 store.checkpoint(name).verify()
             _Tab(store, travelling)
+            add_endpoints(store)
         except CheckpointError as problem:
             gr.Markdown(f"⚠️ {problem}", elem_id="gan-off")
 
@@ -61,7 +52,7 @@ class _Tab:
         self.store = store
         direction_names = store.asset(task.GENERATOR, "direction_names").tolist()
         request = task.GanRequest(count=FIRST_COUNT)
-        first = self._last(task.run(request, store))
+        first = last_step(task.run(request, store), store)
         gr.Markdown(T("gan.intro"), elem_classes="intro")
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=340, elem_classes="stage"):
@@ -89,7 +80,7 @@ class _Tab:
             self.story = widget("story", _story(first))
         self._wire(travelling, chosen, walk_controls, run, stop)
 
-    def _controls(self, direction_names: list[int]) -> dict[str, gr.components.Component]:
+    def _controls(self, direction_names: list[int]) -> dict[str, Any]:
         digits: list[tuple[Any, Any]] = [(str(d), d) for d in range(10)]
         digit = gr.Radio([("0–9", "all"), *digits], value="all", label=T("gan.digit"), elem_id="digit")
         seed = seed_with_dice()
@@ -97,20 +88,10 @@ class _Tab:
         with gr.Accordion(T("more"), open=False):
             count = gr.Slider(1, task.MAX_COUNT, FIRST_COUNT, step=1, label=T("gan.count"), elem_id="count")
             truncation = gr.Slider(
-                0,
-                1.5,
-                1,
-                step=0.05,
-                label=T("gan.truncation"),
-                info=T("gan.truncation.info"),
-                elem_id="truncation",
+                0, 1.5, 1, step=0.05, label=T("gan.truncation"), info=T("gan.truncation.info"), elem_id="truncation"
             )
-            second = gr.Dropdown(
-                [(T("gan.second.none"), "none"), *digits],
-                value="none",
-                label=T("gan.second"),
-                elem_id="second",
-            )
+            nothing = (T("gan.second.none"), "none")
+            second = gr.Dropdown([nothing, *digits], value="none", label=T("gan.second"), elem_id="second")
             mix = gr.Slider(0, 1, 0.5, step=0.01, label=T("gan.mix"), elem_id="mix")
             sliders += [
                 self._direction(i, name)
@@ -142,26 +123,15 @@ class _Tab:
         frames = gr.Slider(2, task.MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"))
         run = gr.Button(T("gan.walk.run"), variant="primary", elem_id="walk-run")
         stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="walk-stop")
-        return (
-            {"digit": digit, "second_digit": second, "seed": self.controls["seed"], "frames": frames},
-            run,
-            stop,
-        )
+        controls = {"digit": digit, "second_digit": second, "seed": self.controls["seed"], "frames": frames}
+        return controls, run, stop
 
     def _wire(
         self, travelling: gr.State, chosen: gr.State, walk_controls: Controls, run: gr.Button, stop: gr.Button
     ) -> None:
-        moved = [
-            c
-            for name, c in self.controls.items()
-            if name.startswith("direction") or name in ("count", "mix", "truncation")
-        ]
-        triggers = [t for slider in moved for t in (slider.input, slider.release)]  # type: ignore[attr-defined]
-        triggers += [
-            self.controls["digit"].input,
-            self.controls["second_digit"].input,
-            self.controls["seed"].change,
-        ]  # type: ignore[attr-defined]
+        sliders = [c for c in self.controls.values() if isinstance(c, gr.Slider)]
+        triggers = [trigger for slider in sliders for trigger in (slider.input, slider.release)]
+        triggers += [self.controls["digit"].input, self.controls["second_digit"].input, self.controls["seed"].change]
         live(triggers, self.draw, self.controls, [self.sheet, self.story])
         live([self.sheet.select], self.choose, self.controls, [chosen, self.sheet, self.story, travelling])
         live([self.pad.input], self.take_drawing, {"drawing": self.pad}, [travelling])
@@ -169,34 +139,13 @@ class _Tab:
         live([travelling.change], self.judge, {"travelling": travelling}, [self.verdict])
         job(run, stop, self.walk, walk_controls, [self.film])
         opened = [*self.controls.values(), self.sheet, self.story]
-        gr.context.Context.root_block.load(
-            named(self.open_link, {}), None, opened, api_visibility="private", show_progress="hidden"
-        )
-        self._endpoints()
-
-    def _endpoints(self) -> None:
-        numbers = {
-            "digit": gr.Number(None, visible=False, label="digit"),
-            "second_digit": gr.Number(None, visible=False, label="second_digit"),
-            "mix": gr.Number(0, visible=False, label="mix"),
-            "count": gr.Number(25, visible=False, label="count"),
-            "seed": gr.Number(0, visible=False, label="seed"),
-            "truncation": gr.Number(1, visible=False, label="truncation"),
-            "directions": gr.JSON([], visible=False, label="directions"),
-        }
-        results = [
-            gr.Image(visible=False, format="png", label="digits"),
-            gr.JSON(visible=False, label="judged"),
-        ]
-        endpoint(self.gan_sample, numbers, results, LIVE)  # type: ignore[arg-type]
-        inputs = {"picture": Picture(visible=False), "digit": gr.Number(None, visible=False, label="digit")}
-        endpoint(self.gan_score, inputs, [gr.JSON(visible=False, label="verdict")], LIVE)
+        on_open(self.open_link, opened)
 
     # Handlers
 
     def draw(self, chosen: int | None = None, **values: Any) -> tuple[Any, Any]:
-        request = _request(values, chosen)
-        step = self._last(task.run(request, self.store))
+        request = _request(values, chosen if chosen is not None and chosen < values["count"] else None)
+        step = last_step(task.run(request, self.store), self.store)
         return self._sheet(request, step), _story(step)
 
     def open_link(self, query: dict[str, str]) -> list[Any]:
@@ -211,14 +160,15 @@ class _Tab:
         values |= {name: word for name, word in NOTHING.items() if values[name] is None}
         directions = values.pop("directions")
         values |= {f"direction_{i + 1}": amount for i, amount in enumerate(directions)}
-        step = self._last(task.run(request, self.store))
+        step = last_step(task.run(request, self.store), self.store)
         return [*(values.get(name, 0) for name in self.controls), self._sheet(request, step), _story(step)]
 
     def choose(self, event: gr.EventData, chosen: int | None = None, **values: Any) -> tuple[Any, ...]:
         """Take a digit as the one that the sliders move and as the travelling picture; once more lets it go."""
-        index = event.index if event.index != chosen else None
+        index = getattr(event, "index", None)
+        index = index if index != chosen else None
         request = _request(values, index)
-        step = self._last(task.run(request, self.store))
+        step = last_step(task.run(request, self.store), self.store)
         taken: Any = gr.skip()
         if index is not None:
             recipe = recipe_of(TASKS["gan"], request, self.store, index)
@@ -254,64 +204,7 @@ class _Tab:
                 film["animation"] = data_url(to_webp_animation(shown, SECONDS_PER_FRAME, recipe), "webp")
             yield film
 
-    def gan_sample(
-        self,
-        digit: int | None,
-        second_digit: int | None,
-        mix: float,
-        count: int,
-        seed: int,
-        truncation: float,
-        directions: list[float],
-    ) -> tuple[Image.Image, dict[str, Any]]:
-        """Draw digits with the GAN.
-
-        Args:
-            digit: 0 to 9, or nothing for all ten in turn.
-            second_digit: another digit to mix in, or nothing.
-            mix: how much of it, 0 to 1.
-            count: how many, 1 to 64; digit i is drawn from seed + i.
-            seed: 0 to 2^32 - 1.
-            truncation: 1 as trained, 0 the average digit, at most 1.5.
-            directions: up to 8 amounts along the latent directions, -4 to 4.
-
-        Returns:
-            One PNG with the digits, ten in a row, and what the judges say of each.
-        """
-        request = task.GanRequest(digit, second_digit, mix, count, seed, directions, None, truncation)  # type: ignore[arg-type]
-        step = self._last(task.run(request, self.store))
-        judged = {
-            "labels": step.labels.tolist(),
-            "realness": [round(x, 4) for x in step.realness.tolist()],
-            "readings": step.readings.argmax(dim=1).tolist(),
-            "recipe": asdict(recipe_of(TASKS["gan"], request, self.store)),
-        }
-        return grid(to_pictures(step.images), COLUMNS, gap=0), judged
-
-    def gan_score(self, picture: Image.Image | None, digit: int | None) -> dict[str, Any]:
-        """Ask the discriminator and the classifier about a drawn or photographed digit.
-
-        Args:
-            picture: any picture of one digit; it is cut out and centred as MNIST was made.
-            digit: what it is meant to be, or nothing for what it reads as.
-
-        Returns:
-            realness (logit minus its mean on real digits), the digit, and the ten probabilities.
-        """
-        prepared = to_digit(picture) if picture else torch.empty(0)
-        with self.store.turn.hold("live"):
-            verdict = task.score(task.ScoreRequest(prepared, digit), self.store)
-        return {
-            "digit": verdict.digit,
-            "realness": round(verdict.realness, 4),
-            "reading": [round(p, 4) for p in verdict.reading.tolist()],
-        }
-
     # Steps into component values
-
-    def _last(self, steps: Iterator[task.GanStep]) -> task.GanStep:
-        *_, last = steps_in_turn(steps, self.store, "live")
-        return last
 
     def _sheet(self, request: task.GanRequest, step: task.GanStep) -> dict[str, Any]:
         pictures = to_pictures(step.images)

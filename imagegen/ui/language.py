@@ -29,7 +29,7 @@ def locale(language: str) -> dict[str, str]:
 def i18n() -> gr.I18n:
     """Our words under every locale code that a browser may ask for."""
     english, chinese = locale("en"), locale("zh")
-    return gr.I18n(**{"en": english, "zh": chinese, "zh-CN": chinese, "zh-TW": chinese})  # type: ignore[arg-type]
+    return gr.I18n(**{"en": english, "zh": chinese, "zh-CN": chinese, "zh-TW": chinese})
 
 
 def T(key: str) -> Any:  # noqa: N802 (reads as the translation of a key)

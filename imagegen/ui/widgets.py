@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from imagegen.errors import InputError
 from imagegen.images import open_picture
 
-__all__ = ["STATIC", "data_url", "picture_from_pad", "plain_png", "source", "widget"]
+__all__ = ["STATIC", "data_url", "picture_from_pad", "plain_png", "saved", "source", "widget"]
 
 STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
@@ -39,6 +40,11 @@ def plain_png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, "png")
     return file.getvalue()
+
+
+def saved(file: bytes, name: str) -> str:
+    """A file in Gradio's own cache, where an output component serves it as it is."""
+    return str(gr.processing_utils.save_bytes_to_cache(file, name, get_upload_folder()))
 
 
 def picture_from_pad(drawing: object) -> Image.Image:

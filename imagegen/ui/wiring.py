@@ -26,8 +26,10 @@ __all__ = [
     "Travelling",
     "endpoint",
     "job",
+    "last_step",
     "live",
     "named",
+    "on_open",
     "seed_with_dice",
     "steps_in_turn",
 ]
@@ -85,14 +87,15 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
             raise fail(problem, arguments) from problem
 
     handler: Any = stream if inspect.isgeneratorfunction(function) else call
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     handler.__name__ = function.__name__
     handler.__doc__ = function.__doc__
     handler.__annotations__ = dict(extras)
+    # A default of None lets the API's callers leave a value out; then the component's own value counts.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     handler.__signature__ = inspect.Signature(
         [
-            *(inspect.Parameter(name, positional) for name in controls),
-            *(inspect.Parameter(name, positional, annotation=kind) for name, kind in extras.items()),
+            *(inspect.Parameter(name, kind, default=None) for name in controls),
+            *(inspect.Parameter(name, kind, default=None, annotation=extra) for name, extra in extras.items()),
         ]
     )
     return handler  # type: ignore[no-any-return]
@@ -148,6 +151,19 @@ def steps_in_turn(steps: Iterator[Any], store: ModelStore, lane: str) -> Iterato
         yield step
 
 
+def last_step(steps: Iterator[Any], store: ModelStore) -> Any:
+    """The result of a short run, for the live lane."""
+    *_, last = steps_in_turn(steps, store, "live")
+    return last
+
+
+def on_open(function: Callable[..., Any], outputs: list[Any]) -> None:
+    """Call `function(query)` with the query parameters when the page is opened."""
+    page = gr.context.Context.root_block
+    if page is not None:
+        page.load(named(function, {}), None, outputs, api_visibility="private", show_progress="hidden")
+
+
 def endpoint(
     function: Callable[..., Any],
     controls: Controls,
@@ -168,7 +184,7 @@ def endpoint(
 def seed_with_dice() -> gr.Number:
     """A seed and a button that throws another one."""
     with gr.Row(elem_classes="seed-row"):
-        seed = gr.Number(0, label=T("seed"), precision=0, scale=4, min_width=140, elem_id="seed")
+        seed = gr.Number(0, label=T("seed"), scale=4, min_width=140, elem_id="seed")
         dice = gr.Button(T("dice"), elem_id="dice", min_width=104, scale=0)
     dice.click(
         lambda: secrets.randbelow(SEEDS),

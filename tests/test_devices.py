@@ -1,0 +1,129 @@
+"""Devices, seeds, memory and whose turn it is."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from imagegen.devices import SEEDS, DeviceLock, choose_device, fit_memory, generators, picture_noise
+from imagegen.errors import DeviceError, InputError
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "cpu cpu"])
+def test_a_device_that_does_not_exist_is_refused_with_those_that_do(name: str) -> None:
+    with pytest.raises(DeviceError, match="choose auto, cuda, cpu or mps"):
+        choose_device(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "meta",
+        pytest.param("cuda", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")),
+        pytest.param("mps", marks=pytest.mark.skipif(torch.mps.is_available(), reason="there is MPS here")),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused_with_the_way_out(name: str) -> None:
+    with pytest.raises(DeviceError, match=f"{name} is not available here; try --device cpu"):
+        choose_device(name)
+
+
+def test_a_picture_has_the_same_noise_in_any_batch() -> None:
+    together = picture_noise(7, 5, 3, 2)
+    assert (together.shape, together.dtype, together.device.type) == ((5, 3, 2), torch.float32, "cpu")
+    for i in range(5):
+        assert torch.equal(picture_noise(7 + i, 1, 3, 2)[0], together[i])
+    assert not torch.equal(together[0], together[1])
+
+
+def test_noise_leaves_the_global_randomness_alone() -> None:
+    before = torch.random.get_rng_state()
+    picture_noise(0, 2, 4)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_seeds_wrap_around() -> None:
+    assert torch.equal(picture_noise(SEEDS - 1, 3, 4)[1:], picture_noise(0, 2, 4))
+
+
+@pytest.mark.parametrize("seed", [-1, SEEDS, 10**400])
+def test_a_seed_out_of_range_is_refused_with_the_range(seed: int) -> None:
+    with pytest.raises(InputError, match="0 to 4294967295"):
+        generators(seed, 1)
+
+
+def needs(largest: int, tried: list[int]) -> Callable[[int], int]:
+    """A run that fits for batches up to `largest`, and notes what it was asked for."""
+
+    def run(batch: int) -> int:
+        tried.append(batch)
+        if batch > largest:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return batch
+
+    return run
+
+
+@pytest.mark.parametrize(("largest", "expected"), [(8, [8]), (7, [8, 4]), (4, [8, 4])])
+def test_what_does_not_fit_is_tried_once_at_half(largest: int, expected: list[int]) -> None:
+    tried: list[int] = []
+    assert fit_memory(needs(largest, tried), 8) == expected[-1]
+    assert tried == expected
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(8, [8, 4]), (1, [1, 1])])
+def test_what_does_not_fit_twice_is_refused(batch: int, expected: list[int]) -> None:
+    tried: list[int] = []
+    with pytest.raises(DeviceError, match="fewer or smaller pictures"):
+        fit_memory(needs(0, tried), batch)
+    assert tried == expected
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
+    with pytest.raises(ZeroDivisionError):
+        fit_memory(lambda batch: batch // 0, 8)
+
+
+def test_a_slider_goes_before_jobs_that_waited_longer() -> None:
+    lock, order = DeviceLock(), []
+
+    def take(lane: str) -> None:
+        with lock.hold(lane):
+            order.append(lane)
+
+    threads = [threading.Thread(target=take, args=(lane,)) for lane in ("job", "job", "live")]
+    with lock.hold("job"):
+        for thread in threads:
+            thread.start()
+        while not lock._live_waiting:
+            time.sleep(0.001)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert order == ["live", "job", "job"]
+
+
+def test_the_device_is_held_by_one_at_a_time_and_given_back_after_an_error() -> None:
+    lock, holders, most = DeviceLock(), [], []
+
+    def take(lane: str) -> None:
+        for _ in range(20):
+            with pytest.raises(KeyError), lock.hold(lane):
+                holders.append(lane)
+                time.sleep(0.0001)
+                most.append(len(holders))
+                holders.pop()
+                raise KeyError
+
+    threads = [threading.Thread(target=take, args=(lane,)) for lane in ("job", "live", "job", "live")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert most == [1] * 80
