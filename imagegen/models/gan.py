@@ -85,7 +85,7 @@ def measure(digits: Tensor) -> Tensor:
     straight = dx + slant[:, None, None] * dy
     width = mean(straight.square()).sqrt()
     loop = mean(straight.square() * dy.square()) / (mean(straight.square()) * mean(dy.square()))
-    return torch.stack([slant, mass / edge, width, mean(dy.square()).sqrt(), loop, -mean(dy**3)], dim=1)
+    return torch.stack([slant, mass / edge, width, mean(dy.square()).sqrt(), loop, mean(dy**3)], dim=1)
 
 
 class _StyledConv(nn.Module):
@@ -127,6 +127,9 @@ class ConditionalGenerator(nn.Module):
         self.conv14b = _StyledConv(middle, 4 * width, w_dim)
         self.conv28 = _StyledConv(width, width, w_dim)
         self.to_picture = nn.Conv2d(width, 1, 3, padding=1)
+        # PyTorch's own start would shrink the code threefold in each layer; most of its dimensions then stay unused.
+        for layer in (self.mapping_layers[0], self.mapping_layers[2], self.start):
+            nn.init.kaiming_normal_(layer.weight, a=LEAK)
 
     def embed(self, labels: Tensor) -> Tensor:
         """Digits (B,) -> label vectors (B, z_dim); two of them may be mixed by a straight line."""

@@ -20,9 +20,9 @@ from imagegen.training.recipe import Export, Step, follow
 
 __all__ = ["ConditionalGanRecipe"]
 
-LEARNING_RATE = 1e-3, 5e-5
+LEARNING_RATE = 8e-4, 5e-5
 """From, to."""
-GAMMA = 0.1, 0.02
+GAMMA = 0.05, 0.005
 """Weight of the gradient penalties, from, to."""
 PENALTY_EVERY = 4
 """Steps between penalties, each then that many times as heavy (lazy regularisation, Karras et al. 2020)."""
@@ -39,7 +39,7 @@ NOTICEABLE = 0.8
 
 class ConditionalGanRecipe:
     name: ClassVar[str] = "gan-mnist"
-    sizes: ClassVar[Mapping[str, int]] = {"small": 7_000, "large": 80_000}
+    sizes: ClassVar[Mapping[str, int]] = {"small": 6_300, "large": 80_000}
     batch: ClassVar[int] = 128
 
     def __init__(self, size: str) -> None:
