@@ -91,39 +91,43 @@ def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
         fit_memory(lambda batch: batch // 0, 8)
 
 
-def test_a_slider_goes_before_jobs_that_waited_longer() -> None:
+def test_a_slider_goes_before_jobs_whoever_came_first() -> None:
     lock, order = DeviceLock(), []
 
     def take(lane: str) -> None:
         with lock.hold(lane):
             order.append(lane)
 
-    threads = [threading.Thread(target=take, args=(lane,)) for lane in ("job", "job", "live")]
+    threads = [threading.Thread(target=take, args=(lane,)) for lane in ("job", "job", "live", "job")]
     with lock.hold("job"):
-        for thread in threads:
+        for number, thread in enumerate(threads, start=1):
             thread.start()
-        while not lock._live_waiting:
-            time.sleep(0.001)
+            while len(lock._turn._waiters) < number:
+                time.sleep(0.001)
     for thread in threads:
         thread.join(timeout=10)
-    assert order == ["live", "job", "job"]
+    assert order == ["live", "job", "job", "job"]
 
 
 def test_the_device_is_held_by_one_at_a_time_and_given_back_after_an_error() -> None:
-    lock, holders, most = DeviceLock(), [], []
+    lock, holders, seen = DeviceLock(), [], []
+
+    def fail(lane: str) -> None:
+        with lock.hold(lane):
+            holders.append(lane)
+            time.sleep(0.0001)
+            seen.append(len(holders))
+            holders.pop()
+            raise KeyError
 
     def take(lane: str) -> None:
         for _ in range(20):
-            with pytest.raises(KeyError), lock.hold(lane):
-                holders.append(lane)
-                time.sleep(0.0001)
-                most.append(len(holders))
-                holders.pop()
-                raise KeyError
+            with pytest.raises(KeyError):
+                fail(lane)
 
     threads = [threading.Thread(target=take, args=(lane,)) for lane in ("job", "live", "job", "live")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=10)
-    assert most == [1] * 80
+    assert seen == [1] * 80

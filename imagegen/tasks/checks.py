@@ -1,7 +1,5 @@
 """Checks of what a request asks for, used in `__post_init__` whatever door the request came through."""
 
-import math
-
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
@@ -27,15 +25,10 @@ def number(name: str, value: object, low: float, high: float) -> float:
     Raises:
         InputError: it is something else.
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not low <= value <= high
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError("{name} must be a number from {low} to {high}.", name=name, low=low, high=high)
     return float(value)
 
 
-def seed(value: object) -> int:
-    return whole("seed", value, 0, SEEDS - 1)
+def seed(value: object, name: str = "seed") -> int:
+    return whole(name, value, 0, SEEDS - 1)

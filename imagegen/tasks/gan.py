@@ -42,7 +42,7 @@ CLASSIFIER = "digit-classifier"
 MAX_COUNT = 64
 DIRECTIONS = 8
 MAX_FRAMES = 60
-MAX_SIGMA = 4.0
+MAX_SIGMA = 3.0
 """How far a direction may be followed, in standard deviations."""
 
 
@@ -55,7 +55,7 @@ class GanRequest:
         second_digit, mix: another digit to mix in, from mix 0 (none of it) to 1 (nothing else).
         count: pictures, 1 to 64; picture i is drawn from seed + i.
         seed: 0 to 2^32 - 1.
-        directions: up to 8 amounts in standard deviations, -4 to 4.
+        directions: up to 8 amounts in standard deviations, -3 to 3.
         chosen: the only picture that the directions move, or None for all.
         truncation: 1 draws as trained, 0 gives the average digit.
     """
@@ -133,7 +133,9 @@ class WalkRequest:
             "digit": checks.whole("digit", self.digit, 0, CLASSES - 1),
             "second_digit": checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
             "seed": (seed := checks.seed(self.seed)),
-            "second_seed": checks.seed((seed + 1) % SEEDS if self.second_seed is None else self.second_seed),
+            "second_seed": checks.seed(
+                (seed + 1) % SEEDS if self.second_seed is None else self.second_seed, "second_seed"
+            ),
             "frames": checks.whole("frames", self.frames, 2, MAX_FRAMES),
         }
         for name, value in checked.items():

@@ -96,7 +96,7 @@ def sample(
     """
     task = next((task for task in TASKS.values() if task.checkpoint == name), None)
     if task is None:
-        names = ", ".join(task.checkpoint for task in TASKS.values())
+        names = ", ".join(sorted({task.checkpoint for task in TASKS.values()}))
         raise InputError("{name} draws no pictures; choose one of {names}.", name=repr(name), names=names)
     for start in range(0, count, SAMPLE_BATCH):
         try:
@@ -123,8 +123,7 @@ def verify(store: ModelStore, name: str) -> None:
     with torch.no_grad():
         output = store.get(name)(**{key: tensor.to(store.device) for key, tensor in golden.items()}).cpu()
     _compare(name, output, wanted)
-    picture = checkpoint.folder / "golden" / "picture.png"
-    if picture.exists():
+    for picture in sorted(checkpoint.folder.glob("golden/*.png")):
         shown = to_tensor(open_picture(picture))
         _compare(name, replay(read_recipe(picture), store).cpu().expand_as(shown), shown)
 

@@ -14,9 +14,10 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from imagegen.data import Pictures
+from imagegen.devices import choose_device
 from imagegen.errors import TrainingError
 from imagegen.images import grid, to_pictures
-from imagegen.training.recipe import Recipe, Step
+from imagegen.training.recipe import Recipe, Step, rng_of
 from imagegen.training.run import Run, current_commit
 
 __all__ = ["Options", "train"]
@@ -60,22 +61,33 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     """Run `recipe` on `data` to its planned end, saving every 45 seconds.
 
     Raises:
+        DeviceError: the device is not there.
         TrainingError: a loss is not finite (the last good state is kept), the folder holds another run, or
             the disk is full.
     """
-    accelerator = Accelerator(cpu=options.device == "cpu", mixed_precision=options.precision)
+    device = choose_device(options.device)
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=options.precision)
     for network in recipe.networks.values():
         network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = Run(options.output)
     facts: dict[str, Any]
     if options.resume:
+        if (name := run.facts()["name"]) != recipe.name:
+            raise TrainingError(
+                "{folder} holds a run of {name}; choose another --output.", folder=run.folder, name=name
+            )
         facts = run.restore(recipe.networks, recipe.optimizers)
         run.forget_after(facts["step"])
     else:
         run.start()
         facts = _new_facts(recipe, options, accelerator)
     data = data.to(accelerator.device)
-    _Loop(recipe, data, run, facts, accelerator).go()
+    training = _Loop(recipe, data, run, facts, accelerator)
+    try:
+        training.go()
+    finally:
+        if training.board is not None:
+            training.board.close()
     return run
 
 
@@ -112,7 +124,7 @@ def batches(count: int, batch: int, seed: int, first: int) -> Iterator[Tensor]:
     step = first
     while True:
         epoch = step // each
-        order = torch.randperm(count, generator=torch.Generator().manual_seed((seed << 32) + epoch))
+        order = torch.randperm(count, generator=rng_of(seed, epoch, "cpu"))
         for k in range(step % each, each):
             yield order[k * batch : (k + 1) * batch]
             step += 1
@@ -160,8 +172,8 @@ class _Loop:
 
     def _plan(self) -> int:
         """Steps that fit into the minutes, at the speed so far."""
-        each = (time.monotonic() - self.clock) / SPEED_STEPS
-        return max(SPEED_STEPS + 1, int(self.facts["minutes"] * 60 / each))
+        seconds = self.facts["seconds"] + time.monotonic() - self.clock
+        return max(SPEED_STEPS + 1, int(self.facts["minutes"] * 60 / seconds * SPEED_STEPS))
 
     def _moments(self, steps: int) -> set[int]:
         """About 30 moments, closer together at first, where a picture changes most."""

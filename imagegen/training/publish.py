@@ -79,4 +79,4 @@ def _add_golden_picture(store: ModelStore, task: Task) -> None:
     request = task.request()
     *_, last = task.run(request, store)
     picture = to_pictures(last.images[:1])[0]
-    checkpoint.add("golden/picture.png", to_png(picture, recipe_of(task, request, store)))
+    checkpoint.add(f"golden/{task.name}.png", to_png(picture, recipe_of(task, request, store)))

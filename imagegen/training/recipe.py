@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from imagegen.data import Pictures
 
-__all__ = ["Export", "Recipe", "Step", "follow"]
+__all__ = ["Export", "Recipe", "Step", "follow", "rng_of"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Step:
         each = batch // accelerator.num_processes
         first = accelerator.process_index * each
         self.share = slice(first, first + each)
-        self._rng = torch.Generator(accelerator.device).manual_seed((seed << 32) + index)
+        self._rng = rng_of(seed, index, accelerator.device)
 
     def _draw(self, sample: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
         full = sample((self.batch, *shape), generator=self._rng, device=self.accelerator.device)
@@ -124,6 +124,11 @@ class Recipe(Protocol):
     def exports(self, root: Path | None) -> list[Export]:
         """The checkpoints of a finished run; `root` is where `load_data` found its data."""
         ...
+
+
+def rng_of(seed: int, index: int, device: torch.device | str) -> torch.Generator:
+    """The randomness of step or epoch `index`, mixed into 32 bits: the CPU's generator ignores all above them."""
+    return torch.Generator(device).manual_seed((seed * 0x9E3779B1 + index) % 2**32)
 
 
 @torch.no_grad()

@@ -18,9 +18,18 @@ RECIPES: dict[str, Callable[[str], Recipe]] = {
 
 
 def build(name: str, size: str, seed: int) -> Recipe:
-    """The recipe with fresh weights drawn from `seed`; the caller's own randomness is left as it was."""
+    """The recipe with fresh weights drawn from `seed`; the caller's own randomness is left as it was.
+
+    Raises:
+        InputError: there is no recipe of that name, or it has no such size.
+    """
     if name not in RECIPES:
         raise InputError("There is no recipe {name}; choose one of {names}.", name=repr(name), names=", ".join(RECIPES))
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(seed)
-        return RECIPES[name](size)
+        recipe = RECIPES[name](size)
+    if size not in recipe.sizes:
+        raise InputError(
+            "There is no size {size}; choose one of {sizes}.", size=repr(size), sizes=", ".join(recipe.sizes)
+        )
+    return recipe

@@ -43,12 +43,11 @@ def _show(travelling: Travelling | None) -> dict[str, Any] | None:
 def look(settings: Settings) -> Look:
     """Theme, styles and scripts, as `launch` takes them."""
     words = {language: locale(language) for language in LANGUAGES}
-    script = (STATIC / "page.js").read_text(encoding="utf-8")
+    style, script = ((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     first = "null" if settings.lang == "auto" else json.dumps(settings.lang)
-    head = f"<script>window.imagegenWords = {json.dumps(words)}; window.imagegenLanguage = {first};\n{script}</script>"
+    data = f"window.imagegenWords = {json.dumps(words)}; window.imagegenLanguage = {first};"
     return {
         "theme": theme(),
-        "css": (STATIC / "page.css").read_text(encoding="utf-8"),
-        "head": head,
+        "head": f"<style>{style}</style><script>{data}\n{script}</script>",  # `css` would be rescoped
         "i18n": i18n(),
     }

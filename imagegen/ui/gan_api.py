@@ -43,7 +43,7 @@ def add_endpoints(store: ModelStore) -> None:
             count: how many, 1 to 64; digit i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
             truncation: 1 as trained, 0 the average digit, at most 1.5.
-            directions: up to 8 amounts along the latent directions, -4 to 4.
+            directions: up to 8 amounts along the latent directions, -3 to 3.
 
         Returns:
             One PNG with the digits, ten in a row, and what the judges say of each.

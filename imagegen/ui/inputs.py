@@ -38,11 +38,11 @@ class Picture(gr.Image, metaclass=_NoStub):
     def get_config(self, cls: type[Block] | None = None) -> dict[str, Any]:
         return super().get_config(gr.Image)  # Gradio reads the names of the options off __init__
 
-    def preprocess(self, payload: ImageData | None) -> Image.Image | None:
-        """The visitor's picture, or None without one. Raises `gr.Error` for a file that is refused."""
-        if payload is None or payload.path is None:
+    def preprocess(self, payload: ImageData | None) -> Image.Image | InputError | None:  # type: ignore[override]
+        """The visitor's picture, None without one, or why it is refused: `wiring.named` says so in their language."""
+        if payload is None or not payload.path:
             return None
         try:
             return open_picture(Path(payload.path))
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        except InputError as refusal:
+            return refusal

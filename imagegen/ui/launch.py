@@ -68,7 +68,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
             "middleware": [Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE))],
         },
         max_file_size=MAX_FILE_BYTES,
-        show_error=False,  # a `gr.Error` is always shown; other errors stay in the log
+        show_error=True,  # Gradio words its own refusals; with False their message would be empty
         enable_monitoring=False,
         run_history=False,
         mcp_server=False,

@@ -3,6 +3,7 @@
 import base64
 import inspect
 import io
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,12 @@ def plain_png(picture: Image.Image) -> bytes:
 
 
 def saved(file: bytes, name: str) -> str:
-    """A file in Gradio's own cache, where an output component serves it as it is."""
-    return str(gr.processing_utils.save_bytes_to_cache(file, name, get_upload_folder()))
+    """A file in Gradio's own cache, where an output component serves it as it is.
+
+    In a folder of its own: written again for a second visitor, it would be cut off for the first.
+    """
+    folder = Path(get_upload_folder()) / secrets.token_hex(8)
+    return str(gr.processing_utils.save_bytes_to_cache(file, name, str(folder)))
 
 
 def picture_from_pad(drawing: object) -> Image.Image:

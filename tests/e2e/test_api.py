@@ -1,0 +1,197 @@
+"""What a program meets: named endpoints, their documentation, their results, and two lanes that share the device."""
+
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from e2e.visiting import CHECKPOINTS, App, Visit, call, digit_picture, sample, score, sheet
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from numpy.typing import NDArray
+from PIL import Image
+
+from imagegen.checkpoints import ModelStore
+from imagegen.images import to_pictures
+from imagegen.recipes import Recipe
+from imagegen.tasks.registry import replay
+
+SIDE = 28
+LONG_WALK: list[object] = [3, 8, 0, 60]  # digit, second digit, seed, frames
+
+
+@pytest.fixture(scope="module")
+def client(app: App) -> Client:
+    return Client(app.url, verbose=False, analytics_enabled=False)
+
+
+def digits(png: bytes | Path, count: int) -> list[NDArray[np.int16]]:
+    """The single digits of a sheet, ten in a row."""
+    with Image.open(io.BytesIO(png) if isinstance(png, bytes) else png) as image:
+        pixels = np.asarray(image.convert("L"), dtype=np.int16)
+    corners = [(SIDE * (i // 10), SIDE * (i % 10)) for i in range(count)]
+    return [pixels[top : top + SIDE, left : left + SIDE] for top, left in corners]
+
+
+def test_endpoints_are_documented(client: Client) -> None:
+    api: Any = client.view_api(return_format="dict", print_info=False)
+    assert set(api["named_endpoints"]) == {"/gan_sample", "/gan_score"}  # what only the page uses stays private
+    assert not api["unnamed_endpoints"]
+    wanted = {
+        "/gan_sample": ["digit", "second_digit", "mix", "count", "seed", "truncation", "directions"],
+        "/gan_score": ["picture", "digit"],
+    }
+    for name, parameters in wanted.items():
+        endpoint = api["named_endpoints"][name]
+        assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == parameters
+        assert [parameter["label"] for parameter in endpoint["parameters"]] == parameters
+        assert all(parameter["python_type"]["type"] for parameter in endpoint["parameters"])
+        assert all(f"{parameter}:" in endpoint["description"] for parameter in parameters)
+        assert "Returns:" in endpoint["description"]
+
+
+def test_sample_of_the_documented_defaults(client: Client) -> None:
+    path, judged = client.predict(digit=None, second_digit=None, api_name="/gan_sample")
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.size == (10 * SIDE, 3 * SIDE)
+    assert judged["labels"] == [i % 10 for i in range(25)]
+    assert len(judged["realness"]) == len(judged["readings"]) == 25
+    agreed = sum(label == reading for label, reading in zip(judged["labels"], judged["readings"], strict=True))
+    assert agreed >= 24
+
+
+@pytest.mark.parametrize("count", [1, 10, 64])
+def test_sheet_is_as_large_as_its_digits(client: Client, count: int) -> None:
+    path, judged = client.predict(digit=7, second_digit=None, count=count, api_name="/gan_sample")
+    with Image.open(path) as image:
+        assert image.size == (SIDE * min(count, 10), SIDE * -(-count // 10))
+    assert judged["labels"] == [7] * count
+
+
+def test_every_control_changes_the_picture(http: httpx.Client) -> None:
+    asked: list[dict[str, Any]] = [
+        {},
+        {"digit": 4},
+        {"digit": 4, "second_digit": 9, "mix": 0.5},
+        {"seed": 1},
+        {"truncation": 0.5},
+        *({"directions": [0] * i + [2]} for i in range(8)),
+    ]
+    sheets = [sheet(http, sample(http, **values)) for values in asked]
+    assert len(set(sheets)) == len(asked)
+
+
+def test_same_seed_same_bytes(http: httpx.Client) -> None:
+    first, second = (sheet(http, sample(http, seed=4_294_967_295)) for _ in range(2))
+    assert first == second
+
+
+def test_a_digit_is_the_same_in_any_batch(http: httpx.Client) -> None:
+    seed = 2**32 - 2  # the third digit's seed starts again at 0
+    together = digits(sheet(http, sample(http, digit=5, count=12, seed=seed)), 12)
+    for i in 0, 1, 2, 11:
+        (alone,) = digits(sheet(http, sample(http, digit=5, count=1, seed=(seed + i) % 2**32)), 1)
+        assert np.abs(together[i] - alone).max() <= 1
+
+
+def test_recipe_repeats_each_digit(client: Client) -> None:
+    path, judged = client.predict(
+        digit=2, second_digit=3, mix=0.3, count=4, seed=9, directions=[1.5, -1], api_name="/gan_sample"
+    )
+    fields = judged["recipe"]
+    recipe = Recipe(**fields | {"inputs": tuple(fields["inputs"])})
+    store = ModelStore(CHECKPOINTS, torch.device("cpu"))
+    for i, digit in enumerate(digits(Path(path), 4)):
+        (again,) = to_pictures(replay(replace(recipe, index=i), store))
+        assert np.abs(np.asarray(again, dtype=np.int16) - digit).max() <= 1
+
+
+def test_score_reads_a_drawing(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "seven.png"
+    digit_picture(seven=True).save(path)
+    verdict = client.predict(picture=handle_file(path), digit=None, api_name="/gan_score")
+    assert verdict["digit"] == 7
+    assert len(verdict["reading"]) == 10
+    assert sum(verdict["reading"]) == pytest.approx(1, abs=1e-3)
+    mistaken = client.predict(picture=handle_file(path), digit=0, api_name="/gan_score")
+    assert mistaken["digit"] == 0
+    assert mistaken["realness"] < verdict["realness"]
+
+
+def test_client_reads_the_message(client: Client) -> None:
+    with pytest.raises(AppError, match=r"count must be a whole number from 1 to 64\."):
+        client.predict(digit=None, second_digit=None, count=65, api_name="/gan_sample")
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({}, "digit must be a whole number from 0 to 9."),
+        ({"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}, "数字必须是 0 到 9 的整数。"),
+        ({"Cookie": "imagegen_language=zh"}, "数字必须是 0 到 9 的整数。"),
+        ({"Accept-Language": "zh", "Cookie": "imagegen_language=en"}, "digit must be a whole number from 0 to 9."),
+    ],
+)
+def test_errors_are_in_the_visitors_language(app: App, headers: dict[str, str], message: str) -> None:
+    with app.http(**headers) as http:
+        assert call(http, "gan_sample", [10, None, 0, 25, 0, 1, []]).message == message
+
+
+def test_a_refused_picture_is_explained_in_the_visitors_language(app: App) -> None:
+    with app.http(Cookie="imagegen_language=zh") as http:
+        assert "图片" in score(http, b"<svg/>").message
+
+
+def test_row_32_visitors_with_one_seed_get_the_same_and_share_nothing(app: App) -> None:
+    def visit(seed: int) -> bytes:
+        with app.http() as http:
+            return b"".join(sheet(http, sample(http, seed=seed, count=8)) for _ in range(3))
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(visit, [1, 2] * 4))
+    assert len(set(seen[0::2])) == len(set(seen[1::2])) == 1
+    assert seen[0] != seen[1]
+
+
+def test_a_slider_is_answered_while_a_walk_streams(app: App, http: httpx.Client) -> None:
+    with app.http() as walking:
+        visit = Visit(walking)
+        visit.join("walk", LONG_WALK)
+        frames_after = None
+        for message in visit.messages():
+            if message["msg"] == "process_generating":
+                if frames_after is None:
+                    assert sample(http).event == "complete"
+                    frames_after = 0
+                frames_after += 1
+        assert frames_after is not None
+        assert frames_after > 10
+
+
+@pytest.mark.parametrize("leaving", ["cancel", "close"])
+def test_row_25_a_walk_that_nobody_waits_for_frees_its_slot(app: App, leaving: str) -> None:
+    """The next walk shows its first frame long before the forsaken one would have ended."""
+    with app.http() as first, app.http() as second:
+        forsaken, next_visit = Visit(first), Visit(second)
+        event = forsaken.join("walk", LONG_WALK)
+        messages = forsaken.messages()
+        times = [time.perf_counter() for message in messages if message["msg"] == "process_generating"]
+        whole = times[-1] - times[0]
+
+        event = forsaken.join("walk", LONG_WALK)
+        messages = forsaken.messages()
+        next(message for message in messages if message["msg"] == "process_generating")
+        next_visit.join("walk", LONG_WALK)
+        if leaving == "cancel":
+            forsaken.cancel("walk", event)
+        messages.close()  # type: ignore[attr-defined]
+        left = time.perf_counter()
+        next(message for message in next_visit.messages() if message["msg"] == "process_generating")
+        assert time.perf_counter() - left < whole / 2

@@ -1,0 +1,140 @@
+"""The page in two languages, two themes and two widths: nothing untranslated, nothing out of place."""
+
+import re
+from pathlib import Path
+
+import pytest
+from e2e.conftest import Visitor
+from playwright.sync_api import Page, expect
+
+from imagegen.ui.language import locale
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = pytest.mark.parametrize("width", [1280, 390])
+LANGUAGES = pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+SETTLED = 400  # milliseconds, after which transitions are over
+KEYS = [key for key in locale("en") if "." in key]
+OWN_NAMES = {
+    "GAN",
+    "MNIST",
+    "PNG",
+    "WebP",
+    "CPU",
+    "CUDA",
+    "API",
+    "English",
+    "L",
+    "G",
+    "D",
+    "z",
+    "x",
+    "mean",
+    "log",
+    "exp",
+}
+OVERLAPS = """() => {
+  const shown = [...document.querySelectorAll("button, input, canvas, img, h1, h3, .hint, .ruler")]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
+    .map((element) => ({ element, box: element.getBoundingClientRect() }))
+    .filter(({ box }) => box.width > 1 && box.height > 1);
+  const names = [];
+  for (const a of shown) for (const b of shown) {
+    if (a.element === b.element || a.element.contains(b.element) || b.element.contains(a.element)) continue;
+    const width = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
+    const height = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+    if (width > 3 && height > 3) names.push([a, b].map(({ element }) => element.outerHTML.slice(0, 80)).join(" over "));
+  }
+  return names;
+}"""
+
+
+def open_everything(page: Page) -> None:
+    """Choose a digit and unfold what is folded, so that all there is to see is there."""
+    page.locator(".cell").nth(3).click()
+    page.locator(".verdict .bar").first.wait_for()
+    folded = page.locator("button.label-wrap:not(.open)")
+    while folded.count():
+        folded.first.click()
+    page.wait_for_timeout(SETTLED)
+
+
+@WIDTHS
+@LANGUAGES
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everything_has_its_place(page: Page, width: int, language: str, theme: str) -> None:
+    if page.evaluate("document.body.classList.contains('dark')") != (theme == "dark"):
+        page.locator("#theme").click()
+    open_everything(page)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    page.evaluate("scrollTo(0, 0)")
+    assert not page.evaluate(OVERLAPS)
+    words = page.locator("body").inner_text()
+    assert not [key for key in KEYS if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", words)]
+    assert "{" not in re.sub(r"(?s)@torch\.no_grad.*", "", words)
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "zh-TW"])
+def test_chinese_is_chinese_throughout(page: Page) -> None:
+    open_everything(page)
+    page.eval_on_selector_all(".code pre, .formula", "all => all.forEach((element) => element.remove())")
+    labels = page.eval_on_selector_all(
+        ".header [aria-label], .sheet [aria-label], .pad [aria-label], .verdict [title], .film [aria-label]",
+        "all => all.map((element) => element.getAttribute('aria-label') ?? element.getAttribute('title'))",
+    )
+    words = "\n".join([page.locator("body").inner_text(), *labels])
+    assert set(re.findall(r"[A-Za-z]+", words)) <= OWN_NAMES
+
+
+def test_an_english_browser_sees_no_chinese(page: Page) -> None:
+    open_everything(page)
+    assert set(re.findall(r"[\u4e00-\u9fff]+", page.locator("body").inner_text())) == {"中文"}
+
+
+@WIDTHS
+def test_language_switches_in_the_page_and_is_remembered(page: Page) -> None:
+    page.evaluate("window.notReloaded = true")
+    for code, heading, label in [
+        ("zh", "从零开始的图像生成", "数字"),
+        ("en", "ImageGen from Zero", "Digit"),
+        ("zh", "从零开始的图像生成", "数字"),
+    ]:
+        page.locator(f"#language-{code}").click()
+        expect(page.locator("h1")).to_have_text(heading)
+        expect(page.locator("#digit [data-testid=block-info]")).to_have_text(label)
+        expect(page.locator(f"#language-{code}")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("window.notReloaded")
+    page.reload()
+    expect(page.locator("h1")).to_have_text("从零开始的图像生成")
+    expect(page.locator("#digit [data-testid=block-info]")).to_have_text("数字")
+
+
+def test_errors_speak_the_chosen_language(page: Page, tmp_path: Path) -> None:
+    page.locator("#language-zh").click()
+    expect(page.locator("h1")).to_have_text("从零开始的图像生成")
+    empty = tmp_path / "blank.bmp"
+    empty.write_bytes(b"BM")
+    page.set_input_files("#upload input[type=file]", empty)
+    expect(page.get_by_test_id("toast-body")).to_contain_text("图片")
+
+
+def test_theme_switches_and_is_remembered(page: Page, visitor: Visitor) -> None:
+    def background() -> str:
+        return str(page.evaluate("getComputedStyle(document.querySelector('gradio-app')).backgroundColor"))
+
+    light = background()
+    page.locator("#theme").click()
+    page.wait_for_timeout(SETTLED)
+    dark = background()
+    assert dark != light
+    page.reload()
+    page.locator(".sheet[data-drawn]").wait_for()
+    page.wait_for_timeout(SETTLED)
+    assert background() == dark
+
+
+def test_keyboard_reaches_the_digits(page: Page) -> None:
+    first = page.locator(".cell").first
+    first.focus()
+    first.press("Enter")
+    expect(first).to_have_attribute("aria-pressed", "true")

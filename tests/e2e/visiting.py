@@ -1,0 +1,141 @@
+"""The app in a process of its own, and its HTTP API as a program without our client would use it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import httpx
+from PIL import Image, ImageDraw
+from serving import GREETING, ROOT, free_port
+
+CHECKPOINTS = ROOT / "checkpoints"
+PATIENCE = 60  # seconds for the app to answer
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class App:
+    """A running app: its address without a slash, and the file that holds all it has printed."""
+
+    url: str
+    log: Path
+
+    def http(self, **headers: str) -> httpx.Client:
+        return httpx.Client(base_url=f"{self.url}/gradio_api", trust_env=False, timeout=30, headers=headers)
+
+
+@contextmanager
+def running(log: Path, checkpoints: Path = CHECKPOINTS, env: Mapping[str, str] | None = None) -> Iterator[App]:
+    """`python app.py`; in the end it is told to stop and must do so cleanly."""
+    command = [sys.executable, "app.py", "--port", str(free_port()), "--checkpoints", str(checkpoints)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield App(_greeting(process, log), log)
+    finally:
+        process.terminate()
+        assert process.wait(timeout=15) == 0
+
+
+def _greeting(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        for line in log.read_text().splitlines():
+            if line.startswith(GREETING):
+                return line.removeprefix(GREETING).strip().rstrip("/")
+        time.sleep(0.05)
+    raise AssertionError(f"the app did not start:\n{log.read_text()}")
+
+
+class Answer(NamedTuple):
+    """How a call ended: `complete` with its outputs, or `error` or an HTTP status with a message."""
+
+    event: str
+    data: Any
+
+    @property
+    def message(self) -> str:
+        found = self.data.get("error", self.data.get("detail")) if isinstance(self.data, dict) else None
+        return str(found or "")
+
+
+def call(http: httpx.Client, name: str, data: object, **headers: str) -> Answer:
+    """A named endpoint; `data` may hold NaN and integers of any size, as JSON in the wild does."""
+    joined = http.post(f"/call/{name}", content=json.dumps({"data": data}), headers={**JSON, **headers})
+    if joined.status_code != 200:
+        return Answer(str(joined.status_code), joined.json())
+    stream = http.get(f"/call/{name}/{joined.json()['event_id']}").text
+    event, content = stream.strip().split("\n\n")[-1].split("\n")
+    return Answer(event.removeprefix("event: "), json.loads(content.removeprefix("data: ")))
+
+
+def sample(http: httpx.Client, **values: object) -> Answer:
+    """`/gan_sample` with its documented defaults."""
+    defaults = {"digit": None, "second_digit": None, "mix": 0, "count": 25, "seed": 0, "truncation": 1}
+    return call(http, "gan_sample", list({**defaults, "directions": [], **values}.values()))
+
+
+def sheet(http: httpx.Client, answer: Answer) -> bytes:
+    """The PNG of a `/gan_sample`."""
+    return http.get(answer.data[0]["url"]).content
+
+
+def score(http: httpx.Client, file: bytes, name: str = "digit.png", digit: object = None) -> Answer:
+    """`/gan_score` of an uploaded file."""
+    path = http.post("/upload", files={"files": (name, file)}).json()[0]
+    return call(http, "gan_score", [file_at(path), digit])
+
+
+def file_at(path: object, **fields: object) -> dict[str, object]:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}, **fields}
+
+
+class Visit:
+    """One browser tab as the queue sees it: events that only the page uses, by name."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+        self.session = uuid4().hex
+        config = http.get(f"{str(http.base_url).removesuffix('gradio_api/')}config").json()
+        self.events = {event["api_name"]: event["id"] for event in config["dependencies"]}
+
+    def join(self, name: str, data: list[object]) -> str:
+        """Queue an event; returns its id."""
+        body = {"data": data, "fn_index": self.events[name], "session_hash": self.session}
+        return str(self.http.post("/queue/join", content=json.dumps(body), headers=JSON).json()["event_id"])
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """What the server tells this tab, until nothing is under way."""
+        with self.http.stream("GET", "/queue/data", params={"session_hash": self.session}) as response:
+            for line in response.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line.removeprefix("data: "))
+
+    def cancel(self, name: str, event_id: str) -> None:
+        body = {"session_hash": self.session, "fn_index": self.events[name], "event_id": event_id}
+        self.http.post("/cancel", json=body)
+
+
+def digit_picture(*, seven: bool = False) -> Image.Image:
+    """Dark ink on white, 200 by 200: a one, or a seven, which is no longer one when turned or mirrored."""
+    picture = Image.new("L", (200, 200), 255)
+    stroke = [(55, 45), (145, 45), (85, 165)] if seven else [(100, 30), (100, 170)]
+    ImageDraw.Draw(picture).line(stroke, fill=0, width=18, joint="curve")
+    return picture
+
+
+def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()

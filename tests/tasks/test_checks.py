@@ -1,0 +1,47 @@
+"""What counts as a number, whatever door it came through."""
+
+import math
+from typing import Any
+
+import pytest
+
+from imagegen.errors import InputError
+from imagegen.tasks import checks
+
+NO_NUMBERS = [math.nan, math.inf, -math.inf, True, False, "7", None, [7], 1j, 10**400, -(10**400)]
+
+
+@pytest.mark.parametrize("value", [1, 7, 10, 7.0])
+def test_whole_numbers_within_the_limits_pass(value: Any) -> None:
+    checked = checks.whole("count", value, 1, 10)
+    assert checked == value
+    assert type(checked) is int
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 0, 11, 7.5, 1e300])
+def test_what_is_not_a_whole_number_within_the_limits_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="count must be a whole number from 1 to 10"):
+        checks.whole("count", value, 1, 10)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.25, 1.0])
+def test_numbers_within_the_limits_pass(value: Any) -> None:
+    checked = checks.number("mix", value, 0, 1)
+    assert checked == value
+    assert type(checked) is float
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, -0.001, 1.001])
+def test_what_is_not_a_number_within_the_limits_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="mix must be a number from 0 to 1"):
+        checks.number("mix", value, 0, 1)
+
+
+def test_a_seed_has_32_bits() -> None:
+    assert checks.seed(0) == 0
+    assert checks.seed(2**32 - 1) == 2**32 - 1
+    for value in (-1, 2**32, 10**400, 0.5, True):
+        with pytest.raises(InputError, match="seed must be a whole number from 0 to 4294967295"):
+            checks.seed(value)
+    with pytest.raises(InputError, match="second_seed must be"):
+        checks.seed(-1, "second_seed")

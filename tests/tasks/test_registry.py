@@ -1,0 +1,129 @@
+"""Tasks by name: recipes that make their picture again, samples for the command line, golden files that are checked."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save
+
+from imagegen.checkpoints import ModelStore
+from imagegen.devices import SEEDS
+from imagegen.errors import CheckpointError, InputError
+from imagegen.images import to_pictures, to_tensor
+from imagegen.recipes import from_json, from_link, read_recipe, to_json, to_link, to_png
+from imagegen.tasks import registry
+from imagegen.tasks.registry import TASKS, recipe_of, replay, sample, verify
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "gan": {"count": 5, "seed": SEEDS - 2, "directions": (1, -3), "chosen": 3, "second_digit": 4, "mix": 0.3},
+    "gan-walk": {"digit": 1, "second_digit": 7, "seed": 5, "frames": 4},
+}
+GOLDEN = "golden/tensors.safetensors"
+
+
+@pytest.fixture
+def own_store(checkpoints: Path, tmp_path: Path) -> ModelStore:
+    """A copy that a test may change."""
+    return ModelStore(shutil.copytree(checkpoints, tmp_path / "checkpoints"), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_draws_with_its_default_request(name: str, store: ModelStore) -> None:
+    *_, last = TASKS[name].run(TASKS[name].request(), store)
+    assert last.images.dim() == 4
+    assert TASKS[name].name == name
+    assert TASKS[name].checkpoint in store.names()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_recipe_makes_its_picture_again_through_file_and_link(name: str, store: ModelStore) -> None:
+    task = TASKS[name]
+    request = task.request(**REQUESTS[name])
+    *_, last = task.run(request, store)
+    picture = to_pictures(last.images)[3]
+    recipe = recipe_of(task, request, store, index=3)
+    for copy in (read_recipe(to_png(picture, recipe)), from_link(to_link(recipe)), from_json(to_json(recipe))):
+        again = replay(copy, store)
+        assert again.shape == (1, 1, 28, 28)
+        assert (again - to_tensor(picture)).abs().max() <= 1 / 255
+
+
+def test_a_recipe_names_weights_and_inputs(store: ModelStore) -> None:
+    recipe = recipe_of(TASKS["gan"], TASKS["gan"].request(seed=8), store, index=2, inputs=("a" * 64,))
+    assert (recipe.task, recipe.checkpoint, recipe.seed, recipe.index) == ("gan", "gan-mnist", 8, 2)
+    assert recipe.sha256 == store.checkpoint("gan-mnist").sha256()
+    assert recipe.inputs == ("a" * 64,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sha256": "0" * 64}, "other weights of gan-mnist"),
+        ({"task": "vae"}, "task 'vae'"),
+        ({"index": 25}, "picture 25 of a smaller set"),
+        ({"request": {"count": 10**6}}, "count must be a whole number"),
+        ({"request": {"colour": "red"}}, "something gan does not know"),
+        ({"request": {"digit": [1]}}, "digit must be a whole number"),
+    ],
+)
+def test_a_recipe_that_cannot_be_repeated_is_refused(changes: dict[str, Any], reason: str, store: ModelStore) -> None:
+    recipe = recipe_of(TASKS["gan"], TASKS["gan"].request(), store)
+    with pytest.raises(InputError, match=reason):
+        replay(replace(recipe, **changes), store)
+
+
+def test_samples_are_the_same_in_batches_of_any_size(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = list(sample("gan-mnist", 23, SEEDS - 4, {"truncation": 0.9}, store))
+    monkeypatch.setattr(registry, "SAMPLE_BATCH", 10)
+    apart = list(sample("gan-mnist", 23, SEEDS - 4, {"truncation": 0.9}, store))
+    assert len(together) == 23
+    for (one, _), (other, recipe) in zip(together, apart, strict=True):
+        assert (to_tensor(one) - to_tensor(other)).abs().max() <= 2.01 / 255  # one level
+        assert (replay(recipe, store) - to_tensor(other)).abs().max() <= 1.01 / 255
+    assert apart[22][1].seed == 16  # the third batch begins at SEEDS - 4 + 20
+    assert apart[22][1].index == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("digit-classifier", {}, "draws no pictures; choose one of gan-mnist.$"),
+        ("../gan-mnist", {}, "draws no pictures"),
+        ("gan-mnist", {"colour": "red", "digit": 3}, "does not know one of the options colour, digit"),
+        ("gan-mnist", {"digit": 11}, "digit must be a whole number from 0 to 9"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(name: str, options: dict[str, Any], reason: str, store: ModelStore) -> None:
+    with pytest.raises(InputError, match=reason):
+        next(sample(name, 1, 0, options, store))
+
+
+def test_what_was_published_is_verified(store: ModelStore) -> None:
+    for name in store.names():
+        verify(store, name)
+
+
+@pytest.mark.parametrize("name", ["digit-classifier", "gan-mnist", "gan-mnist-discriminator"])
+def test_other_outputs_than_the_golden_ones_are_found(name: str, own_store: ModelStore) -> None:
+    checkpoint = own_store.checkpoint(name)
+    golden = load_file(checkpoint.folder / GOLDEN)
+    golden["output"] = golden["output"].flip(-1)
+    checkpoint.add(GOLDEN, save(golden))
+    with pytest.raises(CheckpointError, match=f"{name} no longer computes"):
+        verify(own_store, name)
+
+
+def test_every_golden_picture_is_made_again(own_store: ModelStore) -> None:
+    checkpoint = own_store.checkpoint("gan-mnist")
+    for task in TASKS.values():
+        request = task.request()
+        *_, last = task.run(request, own_store)
+        recipe = recipe_of(task, request, own_store)
+        checkpoint.add(f"golden/{task.name}.png", to_png(to_pictures(last.images)[0], recipe))
+        verify(own_store, "gan-mnist")
+    checkpoint.add("golden/gan-walk.png", to_png(to_pictures(last.images)[-1], recipe))
+    with pytest.raises(CheckpointError, match="gan-mnist no longer computes"):
+        verify(own_store, "gan-mnist")

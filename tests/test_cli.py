@@ -1,0 +1,165 @@
+"""The command line: files and recipes by number, and every refusal one line on stderr."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from imagegen.checkpoints import Checkpoint, ModelStore
+from imagegen.cli import app
+from imagegen.images import to_tensor
+from imagegen.recipes import from_json, read_recipe
+from imagegen.tasks.registry import replay
+from imagegen.training.recipes import RECIPES
+from imagegen.training.run import Run
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, so that runs/ and checkpoints/ are not the project's own."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def refused(*words: object) -> str:
+    """The one line that a refused command leaves."""
+    result = call(*words)
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.mark.usefixtures("new_accelerator")
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_runs_dry_and_leaves_nothing(name: str, elsewhere: Path) -> None:
+    result = call("train", name, "--dry-run", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert f"{name}: two steps on made-up data went well." in result.output
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.usefixtures("new_accelerator")
+def test_a_run_remembers_how_it_was_started_but_not_where_the_data_lay(
+    mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", "digit-classifier", "--data", mnist_root, "--steps", 1, "--batch", 4, "--device", "cpu"]
+    words += ["--output", tmp_path / "my run"]
+    monkeypatch.setattr("sys.argv", ["imagegen", *map(str, words)])
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    assert f"python -m imagegen publish {tmp_path / 'my run'}" in result.output
+    command = Run(tmp_path / "my run").facts()["command"]
+    assert command.startswith("python -m imagegen train digit-classifier --data $IMAGEGEN_DATA/mnist")
+    assert command.endswith(f"--output '{tmp_path / 'my run'}'")
+    assert str(mnist_root) not in command
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["train", "vae"], "There is no recipe 'vae'; choose one of digit-classifier, gan-mnist."),
+        (["train", "gan-mnist", "--size", "huge"], "There is no size 'huge'; choose one of small, large."),
+        (["train", "gan-mnist", "--device", "gpu", "--dry-run"], "There is no device called gpu"),
+        (["train", "gan-mnist", "--data", "nowhere"], "nowhere holds no MNIST"),
+        (["publish", "nowhere"], "nowhere/state.safetensors is not there or cannot be read"),
+        (["evaluate", "nothing", "--device", "cpu"], "There is no checkpoint 'nothing' in checkpoints"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(words: list[str], reason: str) -> None:
+    assert reason in refused(*words)
+
+
+@pytest.mark.parametrize("words", [["train", "gan-mnist", "--steps", "0"], ["train", "gan-mnist", "--seed", "-1"]])
+def test_numbers_out_of_range_are_refused(words: list[str]) -> None:
+    assert call(*words).exit_code == 2
+
+
+def test_samples_are_numbered_and_carry_their_recipes(checkpoints: Path, store: ModelStore, tmp_path: Path) -> None:
+    options = ["--count", 12, "--seed", 30, "--checkpoints", checkpoints, "--device", "cpu", "--truncation", 0.8]
+    result = call("sample", "gan-mnist", "--output", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    names = [f"{i:05d}.png" for i in range(12)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*names, "recipes.jsonl"]
+    lines = (tmp_path / "out" / "recipes.jsonl").read_text(encoding="utf-8").splitlines()
+    for i, (name, line) in enumerate(zip(names, lines, strict=True)):
+        file = tmp_path / "out" / name
+        recipe = read_recipe(file)
+        assert recipe == from_json(line)
+        assert recipe.seed + recipe.index == 30 + i
+        assert recipe.request["truncation"] == 0.8
+        with Image.open(file) as picture:
+            assert (picture.mode, picture.size) == ("L", (28, 28))
+            assert (replay(recipe, store) - to_tensor(picture)).abs().max() <= 1.01 / 255
+
+
+def test_sample_i_is_the_sample_of_seed_plus_i(checkpoints: Path, tmp_path: Path) -> None:
+    options = ["--digit", 7, "--checkpoints", checkpoints, "--device", "cpu"]
+    call("sample", "gan-mnist", "--count", 3, "--seed", 5, "--output", tmp_path / "three", *options)
+    call("sample", "gan-mnist", "--count", 1, "--seed", 7, "--output", tmp_path / "one", *options)
+    with Image.open(tmp_path / "three" / "00002.png") as third, Image.open(tmp_path / "one" / "00000.png") as alone:
+        assert (to_tensor(third) - to_tensor(alone)).abs().max() <= 2.01 / 255
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["gan-mnist", "--digit", "12"], "digit must be a whole number from 0 to 9"),
+        (["gan-mnist", "--digit", "seven"], "digit must be a whole number from 0 to 9"),
+        (["gan-mnist", "--mix", "NaN"], "mix must be a number from 0 to 1"),
+        (["gan-mnist", "--colour", "red"], "gan-mnist does not know one of the options colour"),
+        (["digit-classifier"], "'digit-classifier' draws no pictures; choose one of gan-mnist."),
+        (["gan-mnist", "--device", "gpu"], "There is no device called gpu"),
+    ],
+)
+def test_what_cannot_be_sampled_is_one_line(words: list[str], reason: str, checkpoints: Path, tmp_path: Path) -> None:
+    options = [] if "--device" in words else ["--device", "cpu"]
+    assert reason in refused("sample", *words, "--checkpoints", checkpoints, "--output", tmp_path, *options)
+
+
+@pytest.mark.parametrize("words", [["--digit"], ["digit", "7"], ["--digit", "7", "more"]])
+def test_options_come_with_their_values(words: list[str], checkpoints: Path, tmp_path: Path) -> None:
+    result = call("sample", "gan-mnist", "--checkpoints", checkpoints, "--output", tmp_path / "out", *words)
+    assert result.exit_code == 2
+    assert "is not an option followed by a value" in result.stderr
+
+
+def test_verify_names_each_that_is_well_and_stops_at_damage(checkpoints: Path, tmp_path: Path) -> None:
+    result = call("verify", "--checkpoints", checkpoints)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [f"{path.name}: as it was published" for path in sorted(checkpoints.iterdir())]
+
+    folder = shutil.copytree(checkpoints, tmp_path / "checkpoints")
+    weights = folder / "gan-mnist" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    result = call("verify", "--checkpoints", folder)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: gan-mnist/model.safetensors is damaged")
+
+
+def test_verify_notices_a_checkpoint_without_its_config(checkpoints: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(checkpoints, tmp_path / "checkpoints")
+    (folder / "digit-classifier" / "config.json").unlink()
+    assert "digit-classifier/config.json is missing" in refused("verify", "--checkpoints", folder)
+
+
+def test_evaluate_writes_what_it_measured_into_the_card(checkpoints: Path, mnist_root: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(checkpoints, tmp_path / "checkpoints")
+    result = call(
+        "evaluate", "gan-mnist-discriminator", "--data", mnist_root, "--checkpoints", folder, "--device", "cpu"
+    )
+    assert result.exit_code == 0, result.output
+    checkpoint = Checkpoint(folder / "gan-mnist-discriminator")
+    checkpoint.verify()
+    figures = checkpoint.card().figures
+    assert "FID" in figures
+    assert f"pairs ranked right: {figures['pairs ranked right']['value']:.4g}" in result.stdout

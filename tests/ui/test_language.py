@@ -1,0 +1,145 @@
+"""Two languages, none of them with a hole: every word on the page and every error that reaches it."""
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from starlette.requests import Request
+
+from imagegen import errors
+from imagegen.errors import InputError
+from imagegen.models.gan import MEASURES
+from imagegen.recipes import Recipe
+from imagegen.tasks import checks
+from imagegen.tasks.gan import DIRECTIONS
+from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
+
+PACKAGE = Path(errors.__file__).parent
+UI = PACKAGE / "ui"
+OFF_THE_PAGE = ("training/", "data.py", "cli.py", "__main__.py")
+"""Modules whose errors only a terminal shows."""
+
+ENGLISH, CHINESE = locale("en"), locale("zh")
+
+
+def calls(*names: str, under: Path = PACKAGE) -> Iterator[ast.Call]:
+    """Calls of these functions or methods, in modules that the page reaches."""
+    for module in sorted(under.rglob("*.py")):
+        if not module.relative_to(PACKAGE).as_posix().startswith(OFF_THE_PAGE):
+            for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in names:
+                    yield node
+
+
+def strings(node: ast.AST) -> list[str]:
+    return [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+
+def placeholders(words: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
+
+
+TEMPLATES = {call.args[0].value: call for call in calls(*errors.__all__) if isinstance(call.args[0], ast.Constant)}
+WORDS = [key for key in CHINESE if key not in TEMPLATES and not key.startswith("field.")]
+SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((UI / "static").glob("*.js"))}
+"""What the page runs; its words are looked up by `t("key")`, sometimes by a key that was chosen before."""
+
+
+def test_every_error_on_the_page_has_a_literal_template() -> None:
+    for call in calls(*errors.__all__):
+        assert isinstance(call.args[0], ast.Constant), ast.unparse(call)
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES), ids=lambda template: template[:40])
+def test_an_error_can_be_said_in_chinese(template: str) -> None:
+    given = {keyword.arg for keyword in TEMPLATES[template].keywords}
+    assert placeholders(template) == given
+    assert placeholders(CHINESE[template]) == given
+    assert re.search("[\u4e00-\u9fff]", CHINESE[template])
+
+
+def test_every_field_that_an_error_names_has_a_chinese_name() -> None:
+    checked = [word for call in calls("whole", "number", "seed", under=PACKAGE / "tasks") for word in strings(call)]
+    named = {*checked, *(field.name for field in fields(Recipe))}
+    assert {"digit", "seed", "each direction", "task"} <= named
+    assert sorted(name for name in named if f"field.{name}" not in CHINESE) == []
+
+
+def test_both_languages_have_the_same_words_and_placeholders() -> None:
+    assert sorted(ENGLISH) == sorted(WORDS)
+    for key in ENGLISH:
+        assert placeholders(CHINESE[key]) == placeholders(ENGLISH[key]), key
+        assert ENGLISH[key].strip()
+        assert CHINESE[key].strip()
+
+
+def keys_on_the_page() -> set[str]:
+    in_python = {word for call in calls("T", under=UI) if call.args for word in strings(call.args[0])}
+    in_scripts = {key for script in SCRIPTS.values() for key in re.findall(r'\bt\("([^"]+)"', script)}
+    sections = {key.split(".")[0] for key in ENGLISH if "." in key}
+    chosen_before = {
+        word
+        for script in SCRIPTS.values()
+        for word in re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', script)
+        if word.split(".")[0] in sections
+    }
+    directions = {f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))}
+    return (in_python - {"gan.direction.", "gan.direction.form"}) | in_scripts | chosen_before | directions
+
+
+def test_every_word_that_the_page_asks_for_is_there() -> None:
+    keys = keys_on_the_page()
+    assert {"gan.tab", "verdict.odd", "sheet.save.one", "theme.dark"} <= keys
+    assert sorted(keys - ENGLISH.keys()) == []
+
+
+def test_no_word_is_left_over() -> None:
+    assert sorted(ENGLISH.keys() - keys_on_the_page()) == []
+    templates = {key for key in CHINESE if key not in ENGLISH and not key.startswith("field.")}
+    assert sorted(templates - TEMPLATES.keys()) == []
+
+
+def test_an_error_is_explained_in_the_language_of_the_visitor() -> None:
+    with pytest.raises(InputError) as caught:
+        checks.whole("second_digit", 11, 0, 9)
+    assert explain(caught.value, "en") == "second_digit must be a whole number from 0 to 9."
+    assert explain(caught.value, "zh") == "混入的数字必须是 0 到 9 的整数。"
+
+
+def test_an_error_without_a_translation_is_still_explained() -> None:
+    assert explain(InputError("{count} is odd.", count=3), "zh") == "3 is odd."
+
+
+def visitor(**headers: str) -> gr.Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return gr.Request(Request({"type": "http", "headers": raw}))
+
+
+@pytest.mark.parametrize(
+    ("request_", "language"),
+    [
+        (None, "en"),
+        (visitor(), "en"),
+        (visitor(accept_language="de-DE,zh;q=0.5"), "en"),
+        (visitor(accept_language="zh-TW,en;q=0.8"), "zh"),
+        (visitor(accept_language="ZH"), "zh"),
+        (visitor(accept_language="zh-CN", cookie="imagegen_language=en"), "en"),
+        (visitor(accept_language="en-GB", cookie="a=b; imagegen_language=zh"), "zh"),
+    ],
+)
+def test_the_choice_of_the_visitor_comes_before_that_of_the_browser(request_: Any, language: str) -> None:
+    assert visitor_language(request_) == language
+
+
+def test_the_page_knows_our_words_under_every_code_that_a_browser_may_ask_for() -> None:
+    translations = i18n().translations
+    for code in ("en", "zh", "zh-CN", "zh-TW"):
+        assert translations[code]["gan.tab"] == locale(code[:2])["gan.tab"]
+    assert {locale(language)["gan.tab"] for language in LANGUAGES} == {"GAN digits", "GAN 数字"}
+    assert T("gan.tab").key == "gan.tab"
