@@ -148,10 +148,10 @@ class Checkpoint:
         from huggingface_hub import load_torch_model
 
         self.verify()
-        model = self._build()
         try:
+            model = self._build()
             load_torch_model(model, self.folder, strict=True, safe=True)
-        except (OSError, RuntimeError, ValueError, SafetensorError) as problem:
+        except (OSError, RuntimeError, TypeError, ValueError, SafetensorError) as problem:
             raise CheckpointError(
                 "{name}: the weights do not fit: {problem}", name=self.name, problem=problem
             ) from problem
@@ -166,7 +166,10 @@ class Checkpoint:
         if digest is None:
             raise CheckpointError("{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}")
         self._check(name, digest)
-        return load_file(self.folder / name)
+        try:
+            return load_file(self.folder / name)
+        except SafetensorError as problem:
+            raise CheckpointError("{file} cannot be read.", file=f"{self.name}/{name}") from problem
 
     def _build(self) -> nn.Module:
         config = json.loads(self._read("config.json"))
@@ -293,10 +296,16 @@ class ModelStore:
             return self._models[name]
 
     def asset(self, name: str, key: str) -> Tensor:
-        """A tensor of the checkpoint's `assets/tensors.safetensors`, on the CPU."""
+        """A tensor of the checkpoint's `assets/tensors.safetensors`, on the CPU.
+
+        Raises:
+            CheckpointError: the checkpoint is missing, damaged or has no such tensor.
+        """
         with self._lock:
             if name not in self._assets:
                 self._assets[name] = self.checkpoint(name).tensors(ASSETS)
+            if key not in self._assets[name]:
+                raise CheckpointError("{file} holds no {key}.", file=f"{name}/{ASSETS}", key=key)
             return self._assets[name][key]
 
     def _evict(self) -> None:

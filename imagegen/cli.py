@@ -5,12 +5,13 @@ import shlex
 import sys
 from collections.abc import Callable
 from functools import wraps
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from imagegen.errors import ImageGenError
+from imagegen.errors import CheckpointError, ImageGenError
 
 __all__ = ["app"]
 
@@ -44,13 +45,13 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
 def train(
     name: str,
     data: Data = None,
-    size: Annotated[str, typer.Option(help="small or large.")] = "small",
+    size: Annotated[str, typer.Option(help="small, for a CPU, or large, for a GPU.")] = "small",
     minutes: Annotated[float | None, typer.Option(help="Train this long.", min=0)] = None,
     steps: Annotated[int | None, typer.Option(help="Train this many steps.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Pictures in a step, over all processes.", min=1)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     device: Device = "auto",
-    precision: Annotated[str, typer.Option(help="bf16, or no for full precision.")] = "bf16",
+    precision: Annotated[Literal["bf16", "no"], typer.Option(help="no is full precision.")] = "bf16",
     output: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
     dry_run: Annotated[
@@ -92,7 +93,7 @@ def train(
 
 def _command() -> str:
     """How this was started, with the data folder left to whoever repeats it."""
-    words = [*sys.argv[1:]]
+    words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for i, word in enumerate(words[:-1]):
         if word == "--data":
             words[i + 1] = f"$IMAGEGEN_DATA/{Path(words[i + 1]).name}"
@@ -142,9 +143,11 @@ def sample(
     from imagegen.tasks.registry import sample as draw
 
     store = ModelStore(checkpoints, choose_device(device))
+    drawn = draw(name, count, seed, _family_options(context.args), store)
+    first = next(drawn)  # what is refused leaves the folder as it was
     output.mkdir(parents=True, exist_ok=True)
     with (output / "recipes.jsonl").open("w", encoding="utf-8") as lines:
-        for i, (picture, recipe) in enumerate(draw(name, count, seed, _family_options(context.args), store)):
+        for i, (picture, recipe) in enumerate(chain([first], drawn)):
             (output / f"{i:05d}.png").write_bytes(to_png(picture, recipe))
             lines.write(to_json(recipe) + "\n")
     typer.echo(f"Wrote {count} pictures to {output}.")
@@ -153,6 +156,7 @@ def sample(
 def _family_options(words: list[str]) -> dict[str, Any]:
     """`--digit 7 --solver ddim` -> {"digit": 7, "solver": "ddim"}; the task's request checks them."""
     options: dict[str, Any] = {}
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for flag, word in zip(words[::2], [*words[1::2], None], strict=False):
         if not flag.startswith("--") or word is None:
             raise typer.BadParameter(f"{flag} is not an option followed by a value.")
@@ -173,6 +177,8 @@ def verify(checkpoints: Checkpoints = Path("checkpoints")) -> None:
     from imagegen.tasks.registry import verify as check
 
     store = ModelStore(checkpoints, torch.device("cpu"))
+    if not store.names():
+        raise CheckpointError("There are no checkpoints in {folder}.", folder=checkpoints)
     for name in store.names():
         check(store, name)
         typer.echo(f"{name}: as it was published")

@@ -7,6 +7,8 @@
 | `gradient_penalty` | R1 on real and R2 on generated pictures (Mescheder et al. 2018; R3GAN, Huang et al. 2024) |
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -129,7 +131,7 @@ class ConditionalGenerator(nn.Module):
         self.to_picture = nn.Conv2d(width, 1, 3, padding=1)
         # PyTorch's own start would shrink the code threefold in each layer; most of its dimensions then stay unused.
         for layer in (self.mapping_layers[0], self.mapping_layers[2], self.start):
-            nn.init.kaiming_normal_(layer.weight, a=LEAK)
+            nn.init.kaiming_normal_(cast(Tensor, layer.weight), a=LEAK)
 
     def embed(self, labels: Tensor) -> Tensor:
         """Digits (B,) -> label vectors (B, z_dim); two of them may be mixed by a straight line."""

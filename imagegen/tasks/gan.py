@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
-from imagegen.devices import SEEDS, picture_noise
+from imagegen.devices import SEEDS, fit_memory, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.classifier import DigitClassifier
 from imagegen.models.gan import (
@@ -198,7 +198,8 @@ def _sample(request: GanRequest, store: ModelStore) -> GanStep:
         if request.mix > 0.5:
             labels = second
     w = truncate(generator.mapping(z, first), w_mean, request.truncation)
-    images = generator.synthesis(w + _moves(request, store))
+    w = w + _moves(request, store)
+    images = fit_memory(lambda batch: torch.cat([generator.synthesis(part) for part in torch.split(w, batch)]), len(w))
     return GanStep(images, labels, *_judge(images, labels, store))
 
 

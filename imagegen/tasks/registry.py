@@ -15,7 +15,7 @@ from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, read_recipe
 from imagegen.tasks import gan
 
-__all__ = ["TASKS", "Task", "recipe_of", "replay", "sample", "verify"]
+__all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "verify"]
 
 SAMPLE_BATCH = 60
 """Pictures drawn at once; a multiple of 10, so that batches stay balanced over the digits."""
@@ -62,8 +62,8 @@ def recipe_of(task: Task, request: Any, store: ModelStore, index: int = 0, input
     )
 
 
-def replay(recipe: Recipe, store: ModelStore) -> Tensor:
-    """Make a recipe's picture again: (1, C, H, W) in [-1, 1].
+def request_of(recipe: Recipe, store: ModelStore) -> Any:
+    """The request that a recipe holds, checked by its own class.
 
     Raises:
         InputError: the recipe is of no known task, asks for what its request refuses, or for other weights.
@@ -73,14 +73,22 @@ def replay(recipe: Recipe, store: ModelStore) -> Tensor:
         raise InputError("This recipe is of the task {task}, which this version does not have.", task=repr(recipe.task))
     if recipe.sha256 != store.checkpoint(task.checkpoint).sha256():
         raise InputError(
-            "This recipe was made with other weights of {name}; the picture would differ.",
-            name=task.checkpoint,
+            "This recipe was made with other weights of {name}; the picture would differ.", name=task.checkpoint
         )
     try:
-        request = task.request(**recipe.request)
+        return task.request(**recipe.request)
     except TypeError as problem:
         raise InputError("This recipe asks for something {task} does not know.", task=recipe.task) from problem
-    *_, last = task.run(request, store)
+
+
+def replay(recipe: Recipe, store: ModelStore) -> Tensor:
+    """Make a recipe's picture again: (1, C, H, W) in [-1, 1].
+
+    Raises:
+        InputError: as `request_of`, or the request makes fewer pictures than the recipe's index.
+    """
+    request = request_of(recipe, store)
+    *_, last = TASKS[recipe.task].run(request, store)
     if recipe.index >= len(last.images):
         raise InputError("This recipe is of picture {index} of a smaller set.", index=recipe.index)
     return last.images[recipe.index : recipe.index + 1]

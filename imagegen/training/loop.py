@@ -85,6 +85,11 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     training = _Loop(recipe, data, run, facts, accelerator)
     try:
         training.go()
+    except OSError as problem:
+        raise TrainingError(
+            "The run could not be written ({problem}); the last state is kept. Free some disk and use --resume.",
+            problem=problem,
+        ) from problem
     finally:
         if training.board is not None:
             training.board.close()

@@ -55,6 +55,8 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
         "torch",
     )
     training = {key: facts[key] for key in kept if key in facts}
+    if facts["step"] < facts["steps"]:
+        training["steps"] = f"{facts['step']} of {facts['steps']} planned"
     training |= {"minutes": round(facts["seconds"] / 60, 1), **export.details}
     return write_checkpoint(
         checkpoints / export.name,

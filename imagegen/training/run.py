@@ -58,6 +58,9 @@ class Run:
         for name, optimizer in optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
                 tensors |= {f"{name}/{index}/{slot}": value for slot, value in slots.items()}
+        broken = [key for key, value in tensors.items() if not value.isfinite().all()]
+        if broken:
+            raise TrainingError("{tensor} is no longer finite; the last good state is kept.", tensor=broken[0])
         partial = self.state.with_suffix(".partial")
         try:
             contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -102,7 +105,8 @@ class Run:
             file.write(json.dumps(dict(line)) + "\n")
 
     def read_history(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.history.read_text().splitlines()]
+        """The lines so far; one that a kill has cut off is left out."""
+        return [json.loads(line) for line in self.history.read_text().splitlines() if line.endswith("}")]
 
     def forget_after(self, step: int) -> None:
         """Drop history and moments that a resumed run will make again."""

@@ -14,7 +14,7 @@ from imagegen.images import grid, to_digit, to_pictures
 from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.tasks import gan as task
-from imagegen.tasks.registry import TASKS, recipe_of
+from imagegen.tasks.registry import TASKS, recipe_of, request_of
 from imagegen.ui.gan_api import COLUMNS, add_endpoints
 from imagegen.ui.inputs import Picture
 from imagegen.ui.language import T
@@ -42,7 +42,8 @@ def build(store: ModelStore, travelling: gr.State) -> None:
             _Tab(store, travelling)
             add_endpoints(store)
         except CheckpointError as problem:
-            gr.Markdown(f"⚠️ {problem}", elem_id="gan-off")
+            gr.Markdown(T("tab.off"))
+            gr.Markdown(str(problem), elem_id="gan-off")
 
 
 class _Tab:
@@ -155,7 +156,7 @@ class _Tab:
         recipe = from_link(query["recipe"])
         if recipe.task != "gan":
             return [gr.skip()] * (len(self.controls) + 2)
-        request = task.GanRequest(**recipe.request)
+        request = request_of(recipe, self.store)
         values = asdict(request)
         values |= {name: word for name, word in NOTHING.items() if values[name] is None}
         directions = values.pop("directions")

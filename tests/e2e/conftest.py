@@ -8,24 +8,15 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from e2e.visiting import App, running
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from e2e.browsing import FLAGS, PATIENCE, Visitor
+from e2e.visiting import App, digit_picture, running
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import ROOT
 
-FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCREENSHOTS = ROOT / "test-results"
-PATIENCE = 6_000  # milliseconds for anything to appear on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -47,37 +38,11 @@ def browser() -> Iterator[Browser]:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up("No browser: apt-get install chromium fonts-noto-cjk, or name a Chromium in IMAGEGEN_CHROMIUM.")
     root = hasattr(os, "geteuid") and os.geteuid() == 0
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=[*FLAGS, "--no-sandbox"] if root else FLAGS)
         yield browser
         browser.close()
-
-
-class Visitor:
-    """Opens pages in a browser profile of its own, and notes whatever goes wrong in them.
-
-    Errors of the console and of scripts, and requests to anywhere but this machine, are faults.
-    """
-
-    def __init__(self, context: BrowserContext, app: App) -> None:
-        self.context = context
-        self.app = app
-        self.faults: list[str] = []
-
-    def open(self, query: str = "") -> Page:
-        """The page, once its first pictures are drawn."""
-        page = self.context.new_page()
-        page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("request", self._note_request)
-        page.goto(f"{self.app.url}/{query}")
-        page.locator(".sheet[data-drawn]").wait_for()
-        return page
-
-    def _note_request(self, request: Request) -> None:
-        address = urlsplit(request.url)
-        if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
-            self.faults.append(f"request to {request.url}")
 
 
 @pytest.fixture
@@ -113,8 +78,6 @@ def page(visitor: Visitor) -> Page:
 
 @pytest.fixture
 def one_png(tmp_path: Path) -> Path:
-    from e2e.visiting import digit_picture
-
     path = tmp_path / "one.png"
     digit_picture().save(path)
     return path

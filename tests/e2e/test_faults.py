@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from e2e.conftest import PATIENCE
+from e2e.browsing import PATIENCE
 from e2e.visiting import CHECKPOINTS, running, sample, sheet
 from playwright.sync_api import Browser, expect
 from safetensors.torch import load_file, save_file

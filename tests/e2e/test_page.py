@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from e2e.conftest import Visitor
+from e2e.browsing import Visitor
 from e2e.visiting import CHECKPOINTS
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from e2e.conftest import Visitor
+from e2e.browsing import Visitor
 from playwright.sync_api import Page, expect
 
 from imagegen.ui.language import locale
