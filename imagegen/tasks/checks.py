@@ -26,7 +26,7 @@ def number(name: str, value: object, low: float, high: float) -> float:
         InputError: it is something else.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError("{name} must be a number from {low} to {high}.", name=name, low=low, high=high)
+        raise InputError("{name} must be a number from {low:g} to {high:g}.", name=name, low=low, high=high)
     return float(value)
 
 

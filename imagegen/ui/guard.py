@@ -7,6 +7,7 @@ an API call should name an uploaded file. Here, in one place, all of that is ref
 
 import ipaddress
 import json
+import logging
 import re
 from collections.abc import Set
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = ["MAX_CALL_BYTES", "MAX_UPLOAD_BYTES", "Guard"]
 
 MAX_CALL_BYTES = 2**20  # body of an API call; pictures are uploaded, never part of a call
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2**16  # body of an upload: one file and its form fields
+log = logging.getLogger(__name__)
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d+)?", re.IGNORECASE)
 
 
@@ -42,16 +44,30 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
+        answered = False
+
+        async def answer(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
         try:
             self._check_sender(Headers(scope=scope))
             if scope["type"] == "http":
                 receive = await self._check_request(scope, receive)
+            return await self.app(scope, receive, answer)
         except ClientDisconnect:
             return None
         except HTTPException as refusal:
             response = JSONResponse({"detail": refusal.detail}, refusal.status_code)
             return await response(scope, receive, send)
-        return await self.app(scope, receive, send)
+        except Exception as problem:  # Gradio's way to say that there is no such endpoint, or an argument is missing
+            if answered:
+                raise
+            log.warning("Refused a request: %r", problem)
+            return await JSONResponse({"detail": f"This request has no answer here: {problem!r}"}, 400)(
+                scope, receive, send
+            )
 
     def _check_sender(self, headers: Headers) -> None:
         """The Host, and where a proxy names it the forwarded one, is ours; an Origin is one of these."""

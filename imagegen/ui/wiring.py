@@ -17,7 +17,7 @@ from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import ImageGenError
 from imagegen.recipes import Recipe
-from imagegen.ui.language import T, explain, visitor_language
+from imagegen.ui.language import T, explain, locale, visitor_language
 
 __all__ = [
     "JOB",
@@ -72,7 +72,8 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
         return values | ({"query": dict(request.query_params)} if "query" in wanted else {})
 
     def fail(problem: ImageGenError, arguments: tuple[Any, ...]) -> gr.Error:
-        return gr.Error(explain(problem, visitor_language(arguments[len(controls)])), print_exception=False)
+        language = visitor_language(arguments[len(controls)])
+        return gr.Error(explain(problem, language), title=locale(language)["error.title"], print_exception=False)
 
     def call(*arguments: Any) -> Any:
         try:
