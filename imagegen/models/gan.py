@@ -102,7 +102,7 @@ class _StyledConv(nn.Module):
         x = self.conv(x)
         x = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
         scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)
-        return F.leaky_relu(x * (1 + scale) + shift, LEAK)
+        return F.leaky_relu(torch.addcmul(shift, x, 1 + scale), LEAK, inplace=True)
 
 
 class ConditionalGenerator(nn.Module):
