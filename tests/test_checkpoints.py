@@ -279,10 +279,9 @@ def test_a_store_loads_once_for_all_who_ask_at_once(checkpoints: Path, monkeypat
 
 
 def test_the_least_recently_used_goes_first(checkpoints: Path) -> None:
-    sizes = {
-        name: sum(4 * t.numel() for t in Checkpoint(checkpoints / name).load().state_dict().values()) for name in NAMES
-    }
-    store = ModelStore(checkpoints, CPU, budget=sum(sizes.values()) - 1)
+    roomy = ModelStore(checkpoints, CPU)
+    together = sum(t.nbytes for name in NAMES for t in roomy.get(name).state_dict().values())
+    store = ModelStore(checkpoints, CPU, budget=together - 1)
     a, b, c = NAMES
     first = {name: store.get(name) for name in (a, b)}
     store.get(a)
