@@ -68,7 +68,7 @@ def main() -> None:
 
     try:
         settings = Settings(**vars(flags))
-        blocks = create_app(ModelStore(settings.checkpoints, choose_device(settings.device)), settings)
+        blocks = create_app(ModelStore(settings.checkpoints, choose_device(settings.device)))
     except ImageGenError as error:
         sys.exit(str(error))
     print(launch(blocks, settings, **look(settings)), flush=True)  # noqa: T201

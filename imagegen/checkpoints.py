@@ -153,7 +153,7 @@ class Checkpoint:
         try:
             model = self._build()
             load_torch_model(model, self.folder, strict=True, safe=True)
-        except (OSError, RuntimeError, TypeError, ValueError, SafetensorError) as problem:
+        except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError, SafetensorError) as problem:
             raise CheckpointError(
                 "{name}: the weights do not fit: {problem}", name=self.name, problem=problem
             ) from problem

@@ -23,7 +23,7 @@ app = typer.Typer(
 
 Data = Annotated[Path | None, typer.Option(help="Where the data lies; without it, it is downloaded.")]
 Checkpoints = Annotated[Path, typer.Option(help="Folder of checkpoints.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def _plainly(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,12 +53,14 @@ def train(
     device: Device = "auto",
     precision: Annotated[Literal["bf16", "no"], typer.Option(help="no is full precision.")] = "bf16",
     output: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --output, as it was planned.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Two steps on made-up data, in a folder that is thrown away.")
     ] = False,
 ) -> None:
-    """Train NAME; curves and pictures go to TensorBoard, the state to --output every 45 seconds."""
+    """Train NAME; curves and pictures go to TensorBoard, the state to --output every 20 seconds."""
     import tempfile
 
     from imagegen.training.loop import Options

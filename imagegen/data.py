@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from imagegen.errors import InputError
 
-__all__ = ["VALIDATION_DIGITS", "Pictures", "mnist"]
+__all__ = ["VALIDATION_DIGITS", "Pictures", "made_up_digits", "mnist"]
 
 VALIDATION_DIGITS = 5_000
 """The last training digits, kept back to choose by."""
@@ -87,3 +88,11 @@ def _torchvision_root(root: Path, unpacked: Path) -> Path:
         else:
             raise InputError("{root} holds no MNIST: {name} or {name}.gz is missing.", root=root, name=name)
     return unpacked
+
+
+def made_up_digits() -> Pictures:
+    """512 blurred blobs with labels, from a fixed seed: enough to run a recipe, nothing to learn."""
+    rng = torch.Generator().manual_seed(0)
+    coarse = torch.rand(512, 1, 7, 7, generator=rng)
+    pixels = F.interpolate(coarse, size=28, mode="bilinear").mul(255).to(torch.uint8)
+    return Pictures(pixels, torch.randint(0, 10, (512,), generator=rng))

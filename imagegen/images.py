@@ -33,6 +33,7 @@ MAX_FILE_BYTES = 20 * 2**20  # size of an encoded picture
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 DIGIT_SIDE = 28  # pixels, width and height of an MNIST picture
+MAX_INK_SIDE = 1024  # pixels; a larger photo is made smaller before its digit is looked for
 INK_SIDE = 20  # pixels, longer side of the ink in it
 MIN_CONTRAST = 24  # grey levels of 255 between paper and ink; with less the picture is blank
 STRONG_INK = 0.5  # share of the contrast that is surely ink
@@ -122,7 +123,9 @@ def to_digit(picture: Image.Image) -> Tensor:
     as near as whole steps and the frame allow. Ink may be dark on light or light on dark.
     Raises InputError for a blank picture.
     """
-    ink = _cut_out_ink(np.asarray(open_picture(picture).convert("L"), dtype=np.float32))
+    grey = open_picture(picture).convert("L")
+    grey.thumbnail((MAX_INK_SIDE, MAX_INK_SIDE))
+    ink = _cut_out_ink(np.asarray(grey, dtype=np.float32))
     scale = INK_SIDE / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))

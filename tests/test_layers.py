@@ -85,7 +85,7 @@ def test_opening_the_page_imports_neither_diffusers_nor_transformers(checkpoints
         "from imagegen.checkpoints import ModelStore\n"
         "from imagegen.ui import create_app, look\n"
         "from imagegen.ui.launch import Settings\n"
-        "create_app(ModelStore(Path(sys.argv[1]), torch.device('cpu')), Settings())\n"
+        "create_app(ModelStore(Path(sys.argv[1]), torch.device('cpu')))\n"
         "look(Settings())\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
     )

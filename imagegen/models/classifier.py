@@ -25,6 +25,7 @@ class DigitClassifier(nn.Module):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
+        self.width = width
         self.body = nn.Sequential(
             _block(1, width, 1),  # (B, w, 28, 28)
             _block(width, width, 2),  # (B, w, 14, 14)

@@ -3,7 +3,7 @@
 | here | in the papers |
 | --- | --- |
 | `z`, `w` | latent code, and the style that the mapping network makes of it (StyleGAN, Karras et al. 2019) |
-| `relativistic_loss` | f(D(real) - D(fake)), the relativistic pairing loss (Jolicoeur-Martineau 2018) |
+| `discriminator_loss`, `generator_loss` | relativistic pairing, f(D(real) - D(fake)) (Jolicoeur-Martineau 2018) |
 | `gradient_penalty` | R1 on real and R2 on generated pictures (Mescheder et al. 2018; R3GAN, Huang et al. 2024) |
 """
 
@@ -64,7 +64,7 @@ def spherical(a: Tensor, b: Tensor, t: float) -> Tensor:
     return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
 
 
-MEASURES = ("slant", "thickness", "width", "height", "loop", "top-heavy")
+MEASURES = ("slant", "thickness", "width", "height", "corners", "top-heavy")
 
 
 def measure(digits: Tensor) -> Tensor:
@@ -86,8 +86,8 @@ def measure(digits: Tensor) -> Tensor:
     slant = -mean(dx * dy) / mean(dy.square())
     straight = dx + slant[:, None, None] * dy
     width = mean(straight.square()).sqrt()
-    loop = mean(straight.square() * dy.square()) / (mean(straight.square()) * mean(dy.square()))
-    return torch.stack([slant, mass / edge, width, mean(dy.square()).sqrt(), loop, mean(dy**3)], dim=1)
+    corners = mean(straight.square() * dy.square()) / (mean(straight.square()) * mean(dy.square()))
+    return torch.stack([slant, mass / edge, width, mean(dy.square()).sqrt(), corners, mean(dy**3)], dim=1)
 
 
 class _StyledConv(nn.Module):

@@ -3,7 +3,7 @@
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["number", "seed", "whole"]
+__all__ = ["number", "seed", "settle", "whole"]
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -32,3 +32,9 @@ def number(name: str, value: object, low: float, high: float) -> float:
 
 def seed(value: object, name: str = "seed") -> int:
     return whole(name, value, 0, SEEDS - 1)
+
+
+def settle(request: object, **checked: object) -> None:
+    """Put checked values into a frozen request."""
+    for name, value in checked.items():
+        object.__setattr__(request, name, value)

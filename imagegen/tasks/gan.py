@@ -71,20 +71,19 @@ class GanRequest:
 
     def __post_init__(self) -> None:
         count = checks.whole("count", self.count, 1, MAX_COUNT)
-        checked = {
-            "digit": None if self.digit is None else checks.whole("digit", self.digit, 0, CLASSES - 1),
-            "second_digit": None
+        checks.settle(
+            self,
+            digit=None if self.digit is None else checks.whole("digit", self.digit, 0, CLASSES - 1),
+            second_digit=None
             if self.second_digit is None
             else checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
-            "mix": checks.number("mix", self.mix, 0, 1),
-            "count": count,
-            "seed": checks.seed(self.seed),
-            "directions": self._check_directions(),
-            "chosen": None if self.chosen is None else checks.whole("chosen", self.chosen, 0, count - 1),
-            "truncation": checks.number("truncation", self.truncation, 0, 1.5),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+            mix=checks.number("mix", self.mix, 0, 1),
+            count=count,
+            seed=checks.seed(self.seed),
+            directions=self._check_directions(),
+            chosen=None if self.chosen is None else checks.whole("chosen", self.chosen, 0, count - 1),
+            truncation=checks.number("truncation", self.truncation, 0, 1.5),
+        )
 
     def _check_directions(self) -> tuple[float, ...]:
         if not isinstance(self.directions, tuple | list) or len(self.directions) > DIRECTIONS:
@@ -129,17 +128,16 @@ class WalkRequest:
     frames: int = 24
 
     def __post_init__(self) -> None:
-        checked = {
-            "digit": checks.whole("digit", self.digit, 0, CLASSES - 1),
-            "second_digit": checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
-            "seed": (seed := checks.seed(self.seed)),
-            "second_seed": checks.seed(
+        checks.settle(
+            self,
+            digit=checks.whole("digit", self.digit, 0, CLASSES - 1),
+            second_digit=checks.whole("second_digit", self.second_digit, 0, CLASSES - 1),
+            seed=(seed := checks.seed(self.seed)),
+            second_seed=checks.seed(
                 (seed + 1) % SEEDS if self.second_seed is None else self.second_seed, "second_seed"
             ),
-            "frames": checks.whole("frames", self.frames, 2, MAX_FRAMES),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+            frames=checks.whole("frames", self.frames, 2, MAX_FRAMES),
+        )
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,12 @@ def request_of(recipe: Recipe, store: ModelStore) -> Any:
             "This recipe was made with other weights of {name}; the picture would differ.", name=task.checkpoint
         )
     try:
-        return task.request(**recipe.request)
+        request = task.request(**recipe.request)
     except TypeError as problem:
         raise InputError("This recipe asks for something {task} does not know.", task=recipe.task) from problem
+    if (recipe.checkpoint, recipe.seed) != (task.checkpoint, request.seed):
+        raise InputError("This recipe contradicts itself; choose another picture or link.")
+    return request
 
 
 def replay(recipe: Recipe, store: ModelStore) -> Tensor:
@@ -120,6 +123,8 @@ def sample(
 
 def verify(store: ModelStore, name: str) -> None:
     """Check every file of a checkpoint, and that it still computes what it did when it was published.
+
+    A golden picture is made by its task, which may need other checkpoints of the store too.
 
     Raises:
         CheckpointError: a file is damaged, or the golden tensors or picture come out otherwise.

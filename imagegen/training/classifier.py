@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.data import Pictures, mnist
+from imagegen.data import Pictures, made_up_digits, mnist
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
 from imagegen.training.recipe import Export, Step, follow
@@ -66,7 +66,7 @@ class ClassifierRecipe:
                 name=self.name,
                 model=self.average,
                 class_name="classifier.DigitClassifier",
-                args={},
+                args={"width": self.average.width},
                 example={"x": made_up},
                 assets=reference_statistics(self.average, test),
                 summary="Reads a digit, and judges generated ones: its 128 penultimate activations are the "
@@ -80,14 +80,6 @@ class ClassifierRecipe:
                 },
             )
         ]
-
-
-def made_up_digits() -> Pictures:
-    """512 blurred blobs with labels, from a fixed seed: enough to run a recipe, nothing to learn."""
-    rng = torch.Generator().manual_seed(0)
-    coarse = torch.rand(512, 1, 7, 7, generator=rng)
-    pixels = F.interpolate(coarse, size=28, mode="bilinear").mul(255).to(torch.uint8)
-    return Pictures(pixels, torch.randint(0, 10, (512,), generator=rng))
 
 
 def _shift(pictures: Tensor, where: Tensor) -> Tensor:

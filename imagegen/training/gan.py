@@ -13,9 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from imagegen.data import Pictures, mnist
+from imagegen.data import Pictures, made_up_digits, mnist
 from imagegen.models import gan
-from imagegen.training.classifier import made_up_digits
 from imagegen.training.recipe import Export, Step, follow
 
 __all__ = ["ConditionalGanRecipe"]
@@ -131,7 +130,7 @@ class ConditionalGanRecipe:
                 name=self.name,
                 model=average,
                 class_name="gan.ConditionalGenerator",
-                args={},
+                args={"z_dim": average.z_dim, "w_dim": average.w_dim, "width": average.width},
                 example={"z": z, "labels": labels},
                 summary="Draws the digit that is asked for from a code of 64 numbers.",
                 assets=_styles(average),
@@ -141,7 +140,7 @@ class ConditionalGanRecipe:
                 name=f"{self.name}-discriminator",
                 model=discriminator,
                 class_name="gan.ConditionalDiscriminator",
-                args={},
+                args={"width": discriminator.width},
                 example={"x": pictures, "labels": labels},
                 summary="The critic that gan-mnist learned from: the more a digit looks like MNIST, the higher "
                 "its logit.",

@@ -22,8 +22,8 @@ from imagegen.training.run import Run, current_commit
 
 __all__ = ["Options", "train"]
 
-SAVE_SECONDS = 45
-LOG_STEPS = 25
+SAVE_SECONDS = 20
+LOG_STEPS = 10
 MOMENTS = 30
 SPEED_STEPS = 30
 
@@ -58,7 +58,7 @@ class Options:
 
 
 def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
-    """Run `recipe` on `data` to its planned end, saving every 45 seconds.
+    """Run `recipe` on `data` to its planned end, saving every 20 seconds.
 
     Raises:
         DeviceError: the device is not there.
@@ -97,7 +97,7 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
 
 
 def _new_facts(recipe: Recipe, options: Options, accelerator: Accelerator) -> dict[str, Any]:
-    steps = options.steps or (0 if options.minutes else recipe.sizes[options.size])
+    steps = options.steps or (0 if options.minutes is not None else recipe.sizes[options.size])
     return {
         "name": recipe.name,
         "step": 0,
@@ -142,7 +142,11 @@ class _Loop:
         self.recipe, self.data, self.run, self.facts, self.accelerator = recipe, data, run, facts, accelerator
         self.batch = min(facts["batch"], len(data))
         self.clock = time.monotonic()
-        self.board = SummaryWriter(str(run.folder / "tensorboard")) if accelerator.is_main_process else None
+        self.board = (
+            SummaryWriter(str(run.folder / "tensorboard"), purge_step=facts["step"] + 1)
+            if accelerator.is_main_process
+            else None
+        )
 
     def go(self) -> None:
         facts = self.facts
@@ -199,7 +203,7 @@ class _Loop:
         for key, value in losses.items():
             if value != value or abs(value) == float("inf"):
                 raise TrainingError(
-                    "{loss} is {value} at step {step}. The last good state is kept; resume with a lower learning rate.",
+                    "{loss} is {value} at step {step}. The last good state is kept; try --precision no.",
                     loss=key,
                     value=value,
                     step=self.facts["step"],

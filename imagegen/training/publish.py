@@ -54,7 +54,7 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
         "hardware",
         "torch",
     )
-    training = {key: facts[key] for key in kept if key in facts}
+    training = {key: facts[key] for key in kept}
     if facts["step"] < facts["steps"]:
         training["steps"] = f"{facts['step']} of {facts['steps']} planned"
     training |= {"minutes": round(facts["seconds"] / 60, 1), **export.details}

@@ -12,18 +12,18 @@ from imagegen.ui.language import LANGUAGES, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
 from imagegen.ui.widgets import STATIC, data_url, plain_png, widget
-from imagegen.ui.wiring import Travelling
+from imagegen.ui.wiring import LIVE, Travelling
 
 __all__ = ["create_app", "look"]
 
 
-def create_app(store: ModelStore, settings: Settings) -> gr.Blocks:
+def create_app(store: ModelStore) -> gr.Blocks:
     """All tabs around one travelling picture."""
     with gr.Blocks(title="ImageGen from Zero", delete_cache=DELETE_CACHE, analytics_enabled=False) as app:
         widget("header", {"device": store.device.type})
         travelling = gr.State(None)
         traveller = widget("traveller")
-        travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden")
+        travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden", **LIVE)
         with gr.Tabs():
             gan.build(store, travelling)
     return app  # type: ignore[no-any-return]

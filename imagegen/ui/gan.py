@@ -1,5 +1,6 @@
 """The GAN tab: a sheet of digits, sliders through the style space, and two judges for any digit."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -9,14 +10,14 @@ import torch
 from PIL import Image
 
 from imagegen.checkpoints import ModelStore
-from imagegen.errors import CheckpointError
-from imagegen.images import grid, to_digit, to_pictures
+from imagegen.errors import ImageGenError
+from imagegen.images import grid, to_digit, to_pictures, to_tensor
 from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of, request_of
 from imagegen.ui.gan_api import COLUMNS, add_endpoints
-from imagegen.ui.inputs import Picture
+from imagegen.ui.inputs import Picture, Slider
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, picture_from_pad, plain_png, source, widget
 from imagegen.ui.wiring import Controls, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
@@ -25,6 +26,7 @@ __all__ = ["build"]
 
 FIRST_COUNT = 30
 SHOWN_DIRECTIONS = 4
+PREVIEW_SECONDS = 0.04
 SECONDS_PER_FRAME = 0.08
 NOTHING = {"digit": "all", "second_digit": "none"}
 """What the page's choices call a request's None."""
@@ -37,13 +39,11 @@ def build(store: ModelStore, travelling: gr.State) -> None:
     """
     with gr.Tab(T("gan.tab"), id="gan"):
         try:
-            for name in (task.GENERATOR, task.DISCRIMINATOR, task.CLASSIFIER):
-                store.checkpoint(name).verify()
             _Tab(store, travelling)
             add_endpoints(store)
-        except CheckpointError as problem:
-            gr.Markdown(T("tab.off"))
-            gr.Markdown(str(problem), elem_id="gan-off")
+        except ImageGenError as problem:
+            reason = {key: str(value) for key, value in problem.values.items()}
+            widget("off", {"template": problem.template, "values": reason}, elem_id="gan-off")
 
 
 class _Tab:
@@ -78,7 +78,8 @@ class _Tab:
             with gr.Column(scale=7, min_width=340):
                 self.film = widget("film")
         with gr.Accordion(T("story.title"), open=False):
-            self.story = widget("story", _story(first))
+            code = source(task._sample, generator_loss, discriminator_loss)
+            self.story = widget("story", _story(first), code=code)
         self._wire(travelling, chosen, walk_controls, run, stop)
 
     def _controls(self, direction_names: list[int]) -> dict[str, Any]:
@@ -87,13 +88,13 @@ class _Tab:
         seed = seed_with_dice()
         sliders = [self._direction(i, name) for i, name in enumerate(direction_names[:SHOWN_DIRECTIONS])]
         with gr.Accordion(T("more"), open=False):
-            count = gr.Slider(1, task.MAX_COUNT, FIRST_COUNT, step=1, label=T("gan.count"), elem_id="count")
-            truncation = gr.Slider(
+            count = Slider(1, task.MAX_COUNT, FIRST_COUNT, step=1, label=T("gan.count"), elem_id="count")
+            truncation = Slider(
                 0, 1.5, 1, step=0.05, label=T("gan.truncation"), info=T("gan.truncation.info"), elem_id="truncation"
             )
             nothing = (T("gan.second.none"), "none")
             second = gr.Dropdown([nothing, *digits], value="none", label=T("gan.second"), elem_id="second")
-            mix = gr.Slider(0, 1, 0.5, step=0.01, label=T("gan.mix"), elem_id="mix")
+            mix = Slider(0, 1, 0.5, step=0.01, label=T("gan.mix"), elem_id="mix")
             sliders += [
                 self._direction(i, name)
                 for i, name in enumerate(direction_names[SHOWN_DIRECTIONS:], start=SHOWN_DIRECTIONS)
@@ -109,9 +110,9 @@ class _Tab:
             **named_sliders,
         }
 
-    def _direction(self, index: int, name: int) -> gr.Slider:
+    def _direction(self, index: int, name: int) -> Slider:
         label = T(f"gan.direction.{MEASURES[name]}") if name >= 0 else T(f"gan.direction.form{index + 1}")
-        return gr.Slider(
+        return Slider(
             -task.MAX_SIGMA, task.MAX_SIGMA, 0, step=0.1, label=label, elem_id=f"direction-{index + 1}",
             elem_classes="direction",
         )  # fmt: skip
@@ -121,7 +122,7 @@ class _Tab:
         with gr.Row():
             digit = gr.Dropdown(list(range(10)), value=3, label=T("gan.walk.from"), min_width=90)
             second = gr.Dropdown(list(range(10)), value=8, label=T("gan.walk.to"), min_width=90)
-        frames = gr.Slider(2, task.MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"))
+        frames = Slider(2, task.MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"))
         run = gr.Button(T("gan.walk.run"), variant="primary", elem_id="walk-run")
         stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="walk-stop")
         controls = {"digit": digit, "second_digit": second, "seed": self.controls["seed"], "frames": frames}
@@ -130,7 +131,7 @@ class _Tab:
     def _wire(
         self, travelling: gr.State, chosen: gr.State, walk_controls: Controls, run: gr.Button, stop: gr.Button
     ) -> None:
-        sliders = [c for c in self.controls.values() if isinstance(c, gr.Slider)]
+        sliders = [c for c in self.controls.values() if isinstance(c, Slider)]
         triggers = [trigger for slider in sliders for trigger in (slider.input, slider.release)]
         triggers += [self.controls["digit"].input, self.controls["second_digit"].input, self.controls["seed"].change]
         live(triggers, self.draw, self.controls, [self.sheet, self.story])
@@ -153,10 +154,9 @@ class _Tab:
         """Set every control, and draw, as the recipe in the page's address says."""
         if "recipe" not in query:
             return [gr.skip()] * (len(self.controls) + 2)
-        recipe = from_link(query["recipe"])
-        if recipe.task != "gan":
+        request = request_of(from_link(query["recipe"]), self.store)
+        if not isinstance(request, task.GanRequest):
             return [gr.skip()] * (len(self.controls) + 2)
-        request = request_of(recipe, self.store)
         values = asdict(request)
         values |= {name: word for name, word in NOTHING.items() if values[name] is None}
         directions = values.pop("directions")
@@ -166,9 +166,9 @@ class _Tab:
 
     def choose(self, event: gr.EventData, chosen: int | None = None, **values: Any) -> tuple[Any, ...]:
         """Take a digit as the one that the sliders move and as the travelling picture; once more lets it go."""
-        index = getattr(event, "index", None)
-        index = index if index != chosen else None
-        request = _request(values, index)
+        clicked = event._data.get("index") if isinstance(event._data, dict) else None
+        request = _request(values, clicked if clicked != chosen else None)
+        index = request.chosen
         step = last_step(task.run(request, self.store), self.store)
         taken: Any = gr.skip()
         if index is not None:
@@ -185,24 +185,29 @@ class _Tab:
     def judge(self, travelling: Travelling | None) -> Any:
         if travelling is None:
             return None
-        digit = to_digit(travelling.picture)
+        picture = travelling.picture
+        made_here = travelling.recipe is not None and picture.size == (28, 28)
+        digit = to_tensor(picture) if made_here else to_digit(picture)
         with self.store.turn.hold("live"):
             verdict = task.score(task.ScoreRequest(digit), self.store)
         return self._verdict(digit, verdict)
 
     def walk(self, digit: int, second_digit: int, seed: int, frames: int) -> Iterator[Any]:
         request = task.WalkRequest(digit, second_digit, seed, frames=frames)
+        started = time.monotonic()
         for step in steps_in_turn(task.walk(request, self.store), self.store, "job"):
-            shown = to_pictures(step.images)
+            time.sleep(max(0.0, started + step.index * PREVIEW_SECONDS - time.monotonic()))  # as fast as eyes follow
             film = {
                 "index": step.index,
                 "total": step.total,
                 "realness": step.realness,
-                "frame": data_url(plain_png(shown[-1])),
+                "frame": data_url(plain_png(to_pictures(step.images[-1:])[0])),
             }
             if step.index == step.total:
                 recipe = recipe_of(TASKS["gan-walk"], request, self.store)
-                film["animation"] = data_url(to_webp_animation(shown, SECONDS_PER_FRAME, recipe), "webp")
+                film["animation"] = data_url(
+                    to_webp_animation(to_pictures(step.images), SECONDS_PER_FRAME, recipe), "webp"
+                )
             yield film
 
     # Steps into component values
@@ -252,8 +257,4 @@ def _story(step: task.GanStep) -> dict[str, Any]:
         "loss_g": float(generator_loss(real, step.realness)),
         "loss_d": float(discriminator_loss(real, step.realness)),
         "agree": int((step.readings.argmax(dim=1) == step.labels).sum()),
-        "code": _CODE,
     }
-
-
-_CODE = source(task._sample, generator_loss, discriminator_loss)

@@ -14,7 +14,7 @@ from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import saved
-from imagegen.ui.wiring import LIVE, endpoint, last_step
+from imagegen.ui.wiring import endpoint, last_step
 
 __all__ = ["COLUMNS", "add_endpoints"]
 
@@ -82,6 +82,6 @@ def add_endpoints(store: ModelStore) -> None:
     controls = {name: gr.Number(value, label=name, visible=False) for name, value in numbers.items()}
     directions = gr.JSON([], label="directions", visible=False)
     sheet, judged = gr.Image(label="digits", format="png", visible=False), gr.JSON(label="judged", visible=False)
-    endpoint(gan_sample, {**controls, "directions": directions}, [sheet, judged], LIVE)
+    endpoint(gan_sample, {**controls, "directions": directions}, [sheet, judged])
     picture, meant = Picture(label="picture", visible=False), gr.Number(None, label="digit", visible=False)
-    endpoint(gan_score, {"picture": picture, "digit": meant}, [gr.JSON(label="verdict", visible=False)], LIVE)
+    endpoint(gan_score, {"picture": picture, "digit": meant}, [gr.JSON(label="verdict", visible=False)])

@@ -64,10 +64,9 @@ class Guard:
         except Exception as problem:  # Gradio's way to say that there is no such endpoint, or an argument is missing
             if answered:
                 raise
-            log.warning("Refused a request: %r", problem)
-            return await JSONResponse({"detail": f"This request has no answer here: {problem!r}"}, 400)(
-                scope, receive, send
-            )
+            log.warning("Refused a request to %r", scope["path"], exc_info=problem)
+            detail = "There is no such endpoint, or an argument of it is missing; see the page's list of endpoints."
+            return await JSONResponse({"detail": detail}, 400)(scope, receive, send)
 
     def _check_sender(self, headers: Headers) -> None:
         """The Host, and where a proxy names it the forwarded one, is ours; an Origin is one of these."""
@@ -91,6 +90,8 @@ class Guard:
 
     async def _check_request(self, scope: Scope, receive: Receive) -> Receive:
         """Check path and body; returns what the app shall receive from."""
+        if scope["path"].endswith("/deep_link"):
+            raise HTTPException(403, "Links of this app carry a recipe; nothing is stored for them.")
         if "://" in scope["path"]:
             raise HTTPException(403, "This app serves its own files only and fetches nothing from elsewhere.")
         if scope["method"] != "POST":

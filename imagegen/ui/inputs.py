@@ -13,7 +13,7 @@ from PIL import Image
 from imagegen.errors import InputError
 from imagegen.images import open_picture
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "Slider"]
 
 
 class _NoStub(ComponentMeta):
@@ -46,3 +46,15 @@ class Picture(gr.Image, metaclass=_NoStub):
             return open_picture(Path(payload.path))
         except InputError as refusal:
             return refusal
+
+
+class Slider(gr.Slider, metaclass=_NoStub):
+    """A `gr.Slider` that passes on what it is given: the request checks it, and says what is wrong with it."""
+
+    is_template = True
+
+    def get_config(self, cls: type[Block] | None = None) -> dict[str, Any]:
+        return super().get_config(gr.Slider)
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload

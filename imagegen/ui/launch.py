@@ -17,8 +17,9 @@ from imagegen.ui.guard import Guard
 
 __all__ = ["DELETE_CACHE", "Look", "Settings", "launch", "wait"]
 
-DELETE_CACHE = (3600, 86_400)  # seconds: every hour forget files older than a day; for `gr.Blocks`
+DELETE_CACHE = (600, 3600)  # seconds: every ten minutes forget files older than an hour; for `gr.Blocks`
 MAX_QUEUE = 64  # requests that may wait; beyond it a visitor is told that the app is busy
+MAX_SESSIONS = 500  # visitors whose travelling picture is kept; the oldest is forgotten
 GRACE = 2  # seconds for open streams when the app is told to stop
 SHARE_USER = "imagegen"
 
@@ -42,10 +43,7 @@ class Look(TypedDict, total=False):
     """What Gradio 6 takes at launch, not with the page."""
 
     theme: gr.themes.Base
-    css: str
-    js: str
     head: str
-    favicon_path: Path
     i18n: gr.I18n
 
 
@@ -59,7 +57,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
         auth = (SHARE_USER, secrets.token_urlsafe(12))
     hosts = {name.lower() for name in (settings.host, *settings.allowed_hosts, os.environ.get("SPACE_HOST", ""))}
     _reach_own_server_directly(settings.host)
-    _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE).launch(
+    _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE, api_open=False).launch(
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port,
         share=settings.share,
@@ -68,6 +66,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
             "middleware": [Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE))],
         },
         max_file_size=MAX_FILE_BYTES,
+        state_session_capacity=MAX_SESSIONS,
         show_error=True,  # Gradio words its own refusals; with False their message would be empty
         enable_monitoring=False,
         run_history=False,

@@ -21,14 +21,20 @@ STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
 
 
-def widget(name: str, value: Any = None) -> gr.HTML:
-    """A `gr.HTML` whose `value` is plain data; its script watches the value and draws it."""
+def widget(name: str, value: Any = None, elem_id: str | None = None, **constants: Any) -> gr.HTML:
+    """A `gr.HTML` whose `value` is plain data; its script watches the value and draws it.
+
+    Args:
+        name: of the script, of the element's class and, without `elem_id`, its id.
+        constants: further data for the script, as `props.NAME`, sent once.
+    """
     return gr.HTML(
         value,
         html_template=f'<div class="{name}" role="group"></div>',
         js_on_load=(STATIC / f"{name}.js").read_text(encoding="utf-8"),
         apply_default_css=False,
-        elem_id=name,
+        elem_id=elem_id or name,
+        **constants,
     )
 
 

@@ -37,6 +37,7 @@ __all__ = [
 Controls = Mapping[str, Any]
 """Gradio components by the name under which a handler gets their values."""
 
+MAX_SIDE = 1024
 LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
 JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 
@@ -45,13 +46,18 @@ JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 class Travelling:
     """The visitor's current picture, which every tab opens with and may replace.
 
+    Two are equal only if they are one and the same: Gradio asks whether the state has changed.
+
     Args:
-        picture: as it was drawn, uploaded or made.
+        picture: as it was drawn, uploaded or made; made smaller where a side is longer than 1024.
         recipe: what made it, or None for a picture from outside.
     """
 
     picture: Image.Image
     recipe: Recipe | None = None
+
+    def __post_init__(self) -> None:
+        self.picture.thumbnail((MAX_SIDE, MAX_SIDE))  # it is kept for each visitor and goes back to the page
 
 
 def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any]:
@@ -107,7 +113,6 @@ def live(
     function: Callable[..., Any],
     controls: Controls,
     outputs: Any,
-    **options: Any,
 ) -> Any:
     """Answer sliders: while one answer is computed, of all newer values only the last is kept."""
     return gr.on(
@@ -119,7 +124,6 @@ def live(
         show_progress="hidden",
         api_visibility="private",
         **LIVE,
-        **options,
     )
 
 
@@ -162,23 +166,22 @@ def on_open(function: Callable[..., Any], outputs: list[Any]) -> None:
     """Call `function(query)` with the query parameters when the page is opened."""
     page = gr.context.Context.root_block
     if page is not None:
-        page.load(named(function, {}), None, outputs, api_visibility="private", show_progress="hidden")
+        page.load(named(function, {}), None, outputs, api_visibility="private", show_progress="hidden", **LIVE)
 
 
 def endpoint(
     function: Callable[..., Any],
     controls: Controls,
     outputs: list[gr.components.Component],
-    lane: dict[str, Any],
 ) -> None:
-    """A named API endpoint, `/function_name`, documented by the function's docstring."""
+    """A named API endpoint, `/function_name`, in the live lane, documented by the function's docstring."""
     gr.Button(visible=False).click(
         named(function, controls),
         list(controls.values()),
         outputs,
         api_name=function.__name__,
         api_description=inspect.getdoc(function),
-        **lane,
+        **LIVE,
     )
 
 

@@ -148,5 +148,5 @@ def test_corners_tell_a_box_from_a_cross() -> None:
     box[9:19, 9:19] = -1
     cross[6:22, 12:16] = 1
     cross[12:16, 6:22] = 1
-    loops = measure(torch.stack([box, cross])[:, None])[:, MEASURES.index("loop")]
-    assert loops[0] > 2 * loops[1]
+    corners = measure(torch.stack([box, cross])[:, None])[:, MEASURES.index("corners")]
+    assert corners[0] > 2 * corners[1]

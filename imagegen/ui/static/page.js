@@ -30,8 +30,7 @@ window.imagegen = (() => {
   }
 
   const cookie = document.cookie.match(new RegExp(`${LANGUAGE_KEY}=(en|zh)`));
-  const asked = new URLSearchParams(location.search).get("lang");
-  const first = (codes[asked] && asked) || (cookie && cookie[1]) || window.imagegenLanguage;
+  const first = (cookie && cookie[1]) || window.imagegenLanguage;
   if (first) setLanguage(first);
   const theme = localStorage.getItem(THEME_KEY);
   if (theme) setTheme(theme);
@@ -66,7 +65,12 @@ window.imagegen = (() => {
   }
 
   async function copy(text, button) {
-    await navigator.clipboard.writeText(text).catch(() => window.prompt(t("copy.by.hand"), text));
+    try {
+      await navigator.clipboard.writeText(text); // not there on plain http from another machine
+    } catch {
+      window.prompt(t("copy.by.hand"), text);
+      return;
+    }
     const before = button.textContent;
     button.textContent = t("copied");
     setTimeout(() => { button.textContent = before; }, 1500);

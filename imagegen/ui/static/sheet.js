@@ -24,7 +24,8 @@ async function draw() {
     canvas.getContext("2d").drawImage(sheet, x * SIDE, y * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE);
     foot.replaceChildren(ruler(value.realness[i]));
     button.setAttribute("aria-pressed", String(value.chosen === i));
-    button.setAttribute("aria-label", t("sheet.cell", { n: i + 1, label: value.labels[i], read: value.reads[i] }));
+    button.title = t("sheet.cell", { n: i + 1, label: value.labels[i], read: value.reads[i] });
+    button.setAttribute("aria-label", button.title);
     button.classList.toggle("misread", value.labels[i] !== value.reads[i]);
   });
   root.replaceChildren(legend(), node("div", { class: "cells" }, ...cells.map((c) => c.button)), tray(value));

@@ -1,22 +1,25 @@
 // What just happened: the loss with the numbers of the digits on the page, and the lines that ran.
 const { t, node, copy, onLanguage } = window.imagegen;
 
+const copyButton = node("button", { type: "button", onclick: () => copy(props.code, copyButton) });
+const code = node("div", { class: "code" }, copyButton, node("pre", {}, node("code", {}, props.code)));
+
 function formula(name, inside, result) {
   return node("div", { class: "formula" }, node("span", {}, name), node("span", {}, inside),
-    node("b", {}, result === undefined ? "" : `= ${result.toFixed(3)}`));
+    node("b", {}, `= ${result.toFixed(3)}`));
 }
 
 function draw() {
   const root = element.querySelector(".story");
   const value = props.value;
-  const copyButton = node("button", { type: "button", onclick: () => copy(value.code, copyButton) }, t("copy.code"));
+  copyButton.textContent = t("copy.code");
   root.replaceChildren(
     node("p", {}, t("story.text")),
     formula("L(G)", "= mean log(1 + exp(−(D(G(z)) − D(x))))", value.loss_g),
     formula("L(D)", "= mean log(1 + exp(−(D(x) − D(G(z)))))", value.loss_d),
-    value.gap === undefined ? "" : node("p", { class: "hint" },
+    node("p", { class: "hint" },
       t("story.numbers", { count: value.count, gap: value.gap.toFixed(2), agree: value.agree })),
-    node("div", { class: "code" }, copyButton, node("pre", {}, node("code", {}, value.code))));
+    code);
 }
 
 watch("value", draw);
