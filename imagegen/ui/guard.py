@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import re
+import traceback
 from collections.abc import Set
 from pathlib import Path
 
@@ -64,7 +65,8 @@ class Guard:
         except Exception as problem:  # Gradio's way to say that there is no such endpoint, or an argument is missing
             if answered:
                 raise
-            log.warning("Refused a request to %r", scope["path"], exc_info=problem)
+            where = "".join(traceback.format_tb(problem.__traceback__))  # code only: no word of the visitor's
+            log.warning("Refused a request to %r: %r\n%s", scope["path"], problem, where)
             detail = "There is no such endpoint, or an argument of it is missing; see the page's list of endpoints."
             return await JSONResponse({"detail": detail}, 400)(scope, receive, send)
 
