@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -74,13 +75,20 @@ class DeviceLock:
 
     A job holds it for one step, never for a run, so that a slider waits for one step at most:
 
-        with lock.hold("live"): ...
+        step = lock.run("live", lambda: next(steps))
     """
 
     def __init__(self) -> None:
+        # On a CPU each thread that computes gets OpenMP workers of its own; many such teams fight for the cores.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
         self._turn = threading.Condition()
         self._busy = False
         self._live_waiting = 0
+
+    def run(self, lane: str, work: Callable[[], T]) -> T:
+        """`work()` in the one thread that computes, when it is this lane's turn."""
+        with self.hold(lane):
+            return self._thread.submit(work).result()
 
     @contextmanager
     def hold(self, lane: str) -> Iterator[None]:

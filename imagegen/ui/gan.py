@@ -188,8 +188,7 @@ class _Tab:
         picture = travelling.picture
         made_here = travelling.recipe is not None and picture.size == (28, 28)
         digit = to_tensor(picture) if made_here else to_digit(picture)
-        with self.store.turn.hold("live"):
-            verdict = task.score(task.ScoreRequest(digit), self.store)
+        verdict = self.store.turn.run("live", lambda: task.score(task.ScoreRequest(digit), self.store))
         return self._verdict(digit, verdict)
 
     def walk(self, digit: int, second_digit: int, seed: int, frames: int) -> Iterator[Any]:

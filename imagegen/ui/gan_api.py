@@ -70,8 +70,7 @@ def add_endpoints(store: ModelStore) -> None:
             realness (logit minus its mean on real digits), the digit, and the ten probabilities.
         """
         prepared = to_digit(picture) if picture else torch.empty(0)
-        with store.turn.hold("live"):
-            verdict = task.score(task.ScoreRequest(prepared, digit), store)
+        verdict = store.turn.run("live", lambda: task.score(task.ScoreRequest(prepared, digit), store))
         return {
             "digit": verdict.digit,
             "realness": round(verdict.realness, 4),

@@ -147,12 +147,8 @@ def job(
 
 
 def steps_in_turn(steps: Iterator[Any], store: ModelStore, lane: str) -> Iterator[Any]:
-    """The same steps, each computed while holding the device."""
-    while True:
-        with store.turn.hold(lane):
-            step = next(steps, None)
-        if step is None:
-            return
+    """The same steps, each computed when it is this lane's turn on the device."""
+    while (step := store.turn.run(lane, lambda: next(steps, None))) is not None:
         yield step
 
 
