@@ -18,22 +18,21 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from imagegen.cards import Card
 from imagegen.devices import DeviceLock
 from imagegen.errors import CheckpointError
 
-__all__ = ["CLASSES", "Card", "Checkpoint", "ModelStore", "write_checkpoint"]
+__all__ = ["CLASSES", "Checkpoint", "ModelStore", "write_checkpoint"]
 
 CLASSES = ("classifier.DigitClassifier", "gan.ConditionalDiscriminator", "gan.ConditionalGenerator")
 """Every class that a config may name, below `imagegen.models`."""
@@ -42,63 +41,6 @@ MAX_SHARD = "9MB"
 SUMS = "SHA256SUMS"
 ASSETS = "assets/tensors.safetensors"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CARD = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
-
-
-@dataclass
-class Card:
-    """What a checkpoint is, how it was made and what was measured on it.
-
-    Args:
-        summary: what it does, in a sentence or two.
-        licence: of the weights, as a Hugging Face licence id.
-        data: what it was trained on.
-        training: command, commit, seed, hardware, minutes, ...
-        figures: name -> {"value": number, "how": conditions, "bar": what it is held against}.
-    """
-
-    summary: str
-    licence: str
-    data: str
-    training: dict[str, Any] = field(default_factory=dict)
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def to_markdown(self, name: str) -> str:
-        head = {
-            "license": self.licence,
-            "library_name": "imagegen",
-            **{key: value for key, value in asdict(self).items() if key != "licence"},
-        }
-        training = "\n".join(f"| {key} | {value} |" for key, value in self.training.items() if key != "command")
-        figures = "\n".join(
-            f"| {key} | {_number(figure['value'])} | {figure.get('bar', '')} | {figure['how']} |"
-            for key, figure in self.figures.items()
-        )
-        return (
-            f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)}---\n\n"
-            f"# {name}\n\n{self.summary}\n\nTrained on {self.data}. Licence of the weights: {self.licence}.\n\n"
-            f"## Training\n\n```\n{self.training.get('command', '')}\n```\n\n| | |\n| --- | --- |\n{training}\n\n"
-            f"## Figures\n\nMeasured on the fp16 weights as shipped.\n\n"
-            f"| figure | value | held against | how |\n| --- | --- | --- | --- |\n{figures}\n"
-        )
-
-    @classmethod
-    def from_markdown(cls, text: str) -> "Card":
-        """Read the YAML head back.
-
-        Raises:
-            CheckpointError: there is none, or a field is missing.
-        """
-        found = _CARD.match(text)
-        try:
-            head = yaml.safe_load(found[1]) if found else {}
-            return cls(head["summary"], head["license"], head["data"], head["training"], head["figures"])
-        except (yaml.YAMLError, KeyError, TypeError) as problem:
-            raise CheckpointError("The card cannot be read: {problem}", problem=repr(problem)) from problem
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 class Checkpoint:

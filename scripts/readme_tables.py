@@ -9,7 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from imagegen.checkpoints import Card, Checkpoint
+from imagegen.cards import Card, shown
+from imagegen.checkpoints import Checkpoint
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md",)
@@ -32,15 +33,11 @@ def checkpoints_table() -> str:
 
 def figures_table() -> str:
     rows = [
-        f"| `{name}` | {key} | {_number(figure['value'])} | {figure.get('bar', '')} | {figure['how']} |"
+        f"| `{name}` | {key} | {shown(figure['value'])} | {figure.get('bar', '')} | {figure['how']} |"
         for name, card in cards().items()
         for key, figure in card.figures.items()
     ]
     return "\n".join(["| checkpoint | figure | value | held against | how |", "| --- | --- | --- | --- | --- |", *rows])
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 TABLES = {"checkpoints": checkpoints_table, "figures": figures_table}

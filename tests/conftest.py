@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from imagegen.checkpoints import Card, ModelStore, write_checkpoint
+from imagegen.cards import Card
+from imagegen.checkpoints import ModelStore, write_checkpoint
 from imagegen.data import mnist
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier

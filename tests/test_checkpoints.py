@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from imagegen import checkpoints as checkpoints_module
-from imagegen.checkpoints import ASSETS, CLASSES, SUMS, Card, Checkpoint, ModelStore, write_checkpoint
+from imagegen.cards import Card
+from imagegen.checkpoints import ASSETS, CLASSES, SUMS, Checkpoint, ModelStore, write_checkpoint
 from imagegen.errors import CheckpointError
 from imagegen.models.gan import ConditionalGenerator
 

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "imagegen"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "images", "devices", "data", "recipes"},
+    {"errors", "images", "devices", "data", "recipes", "cards"},
     {"models"},
     {"checkpoints"},
     {"engines"},

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from imagegen.checkpoints import Card, ModelStore
+from imagegen.cards import Card
+from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.evaluation import digits
 

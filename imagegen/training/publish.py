@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from imagegen.checkpoints import Card, Checkpoint, ModelStore, write_checkpoint
+from imagegen.cards import Card
+from imagegen.checkpoints import Checkpoint, ModelStore, write_checkpoint
 from imagegen.images import to_pictures
 from imagegen.recipes import to_png
 from imagegen.tasks.registry import TASKS, Task, recipe_of

@@ -12,26 +12,9 @@ from e2e.browsing import PATIENCE
 from e2e.visiting import CHECKPOINTS, running, sample, sheet
 from playwright.sync_api import Browser, expect
 from safetensors.torch import load_file, save_file
+from serving import LOOPBACK, WATCH
 
 from imagegen.checkpoints import Checkpoint
-
-# Loaded by Python before anything else: notes every address that the process wants to reach.
-WATCH = """
-import os, sys
-
-def note(event, args):
-    if event == "socket.getaddrinfo":
-        host = args[0]
-    elif event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
-        host = args[1][0]
-    else:
-        return
-    with open(os.environ["NOTES"], "a") as notes:
-        print(host, file=notes)
-
-sys.addaudithook(note)
-"""
-LOOPBACK = {"127.0.0.1", "localhost", "::1", "None"}
 
 
 class Trap:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from gradio_client import Client
-from serving import ROOT, address, free_port, serving, start
+from serving import LOOPBACK, ROOT, WATCH, address, free_port, serving, start
 
 # An app with an echo and a long run; its arguments after the port are fields of Settings.
 APP = """
@@ -33,25 +33,6 @@ with gr.Blocks(delete_cache=DELETE_CACHE, analytics_enabled=False) as blocks:
 print(launch(blocks, Settings(port=int(sys.argv[1]), **dict.fromkeys(sys.argv[2:], True))), flush=True)
 wait(blocks)
 """
-
-# Loaded by Python before anything else: notes every address that the process wants to reach.
-WATCH = """
-import os, sys
-
-def note(event, args):
-    if event == "socket.getaddrinfo":
-        host = args[0]
-    elif event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
-        host = args[1][0]
-    else:
-        return
-    with open(os.environ["NOTES"], "a") as notes:
-        print(host, file=notes)
-
-sys.addaudithook(note)
-"""
-
-LOOPBACK = {"127.0.0.1", "localhost", "::1", "None"}
 
 
 def run_app(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
