@@ -79,7 +79,7 @@ class _Tab:
                 self.film = widget("film")
         with gr.Accordion(T("story.title"), open=False):
             code = source(task._sample, generator_loss, discriminator_loss)
-            self.story = widget("story", _story(first), code=code)
+            self.story = widget("story", {**_story(first), "code": code})
         self._wire(travelling, chosen, walk_controls, run, stop)
 
     def _controls(self, direction_names: list[int]) -> dict[str, Any]:

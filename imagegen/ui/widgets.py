@@ -21,12 +21,10 @@ STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
 
 
-def widget(name: str, value: Any = None, elem_id: str | None = None, **constants: Any) -> gr.HTML:
+def widget(name: str, value: Any = None, elem_id: str | None = None) -> gr.HTML:
     """A `gr.HTML` whose `value` is plain data; its script watches the value and draws it.
 
-    Args:
-        name: of the script, of the element's class and, without `elem_id`, its id.
-        constants: further data for the script, as `props.NAME`, sent once.
+    `name` is the script's, the element's class and, without `elem_id`, its id.
     """
     return gr.HTML(
         value,
@@ -34,7 +32,6 @@ def widget(name: str, value: Any = None, elem_id: str | None = None, **constants
         js_on_load=(STATIC / f"{name}.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=elem_id or name,
-        **constants,
     )
 
 

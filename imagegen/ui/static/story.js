@@ -1,8 +1,9 @@
 // What just happened: the loss with the numbers of the digits on the page, and the lines that ran.
 const { t, node, copy, onLanguage } = window.imagegen;
 
-const copyButton = node("button", { type: "button", onclick: () => copy(props.code, copyButton) });
-const code = node("div", { class: "code" }, copyButton, node("pre", {}, node("code", {}, props.code)));
+const lines = props.value.code; // sent once, with the first numbers
+const copyButton = node("button", { type: "button", onclick: () => copy(lines, copyButton) });
+const code = node("div", { class: "code" }, copyButton, node("pre", {}, node("code", {}, lines)));
 
 function formula(name, inside, result) {
   return node("div", { class: "formula" }, node("span", {}, name), node("span", {}, inside),
