@@ -86,7 +86,9 @@ class _Tab:
         digits: list[tuple[Any, Any]] = [(str(d), d) for d in range(10)]
         digit = gr.Radio([("0–9", "all"), *digits], value="all", label=T("gan.digit"), elem_id="digit")
         seed = seed_with_dice()
-        sliders = [self._direction(i, name) for i, name in enumerate(direction_names[:SHOWN_DIRECTIONS])]
+        named_first = sorted(range(len(direction_names)), key=lambda i: direction_names[i] < 0)
+        shown, hidden = named_first[:SHOWN_DIRECTIONS], named_first[SHOWN_DIRECTIONS:]
+        sliders = {i: self._direction(i, direction_names[i]) for i in shown}
         with gr.Accordion(T("more"), open=False):
             count = Slider(1, task.MAX_COUNT, FIRST_COUNT, step=1, label=T("gan.count"), elem_id="count")
             truncation = Slider(
@@ -95,11 +97,8 @@ class _Tab:
             nothing = (T("gan.second.none"), "none")
             second = gr.Dropdown([nothing, *digits], value="none", label=T("gan.second"), elem_id="second")
             mix = Slider(0, 1, 0.5, step=0.01, label=T("gan.mix"), elem_id="mix")
-            sliders += [
-                self._direction(i, name)
-                for i, name in enumerate(direction_names[SHOWN_DIRECTIONS:], start=SHOWN_DIRECTIONS)
-            ]
-        named_sliders = {f"direction_{i + 1}": slider for i, slider in enumerate(sliders)}
+            sliders |= {i: self._direction(i, direction_names[i]) for i in hidden}
+        named_sliders = {f"direction_{i + 1}": sliders[i] for i in sorted(sliders)}
         return {
             "digit": digit,
             "second_digit": second,
