@@ -1,7 +1,7 @@
 """Digits from a GAN: sample them, move them along latent directions, and ask the critic about any digit."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -30,6 +30,7 @@ __all__ = [
     "ScoreRequest",
     "ScoreStep",
     "WalkRequest",
+    "alone",
     "run",
     "score",
     "walk",
@@ -199,6 +200,13 @@ def _sample(request: GanRequest, store: ModelStore) -> GanStep:
     w = w + _moves(request, store)
     images = fit_memory(lambda batch: torch.cat([generator.synthesis(part) for part in torch.split(w, batch)]), len(w))
     return GanStep(images, labels, *_judge(images, labels, store))
+
+
+def alone(request: GanRequest) -> GanRequest:
+    """The chosen picture of `request` by itself, as a request for one."""
+    index = cast(int, request.chosen)
+    digit = index % CLASSES if request.digit is None else request.digit
+    return replace(request, digit=digit, count=1, seed=(request.seed + index) % SEEDS, chosen=None)
 
 
 def walk(request: WalkRequest, store: ModelStore) -> Iterator[WalkStep]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import gradio as gr
@@ -26,6 +26,7 @@ __all__ = ["build"]
 
 FIRST_COUNT = 30
 SHOWN_DIRECTIONS = 4
+DIRECTIONS = [f"direction_{i + 1}" for i in range(task.DIRECTIONS)]
 PREVIEW_SECONDS = 0.04
 SECONDS_PER_FRAME = 0.08
 NOTHING = {"digit": "all", "second_digit": "none"}
@@ -130,9 +131,11 @@ class _Tab:
     def _wire(
         self, travelling: gr.State, chosen: gr.State, walk_controls: Controls, run: gr.Button, stop: gr.Button
     ) -> None:
-        sliders = [c for c in self.controls.values() if isinstance(c, Slider)]
-        triggers = [trigger for slider in sliders for trigger in (slider.input, slider.release)]
+        sliders = {name: c for name, c in self.controls.items() if isinstance(c, Slider)}
+        moves = [on for name, c in sliders.items() if name in DIRECTIONS for on in (c.input, c.release)]
+        triggers = [on for name, c in sliders.items() if name not in DIRECTIONS for on in (c.input, c.release)]
         triggers += [self.controls["digit"].input, self.controls["second_digit"].input, self.controls["seed"].change]
+        live(moves, self.move, self.controls, [self.sheet, self.story])
         live(triggers, self.draw, self.controls, [self.sheet, self.story])
         live([self.sheet.select], self.choose, self.controls, [chosen, self.sheet, self.story, travelling])
         live([self.pad.input], self.take_drawing, {"drawing": self.pad}, [travelling])
@@ -145,9 +148,18 @@ class _Tab:
     # Handlers
 
     def draw(self, chosen: int | None = None, **values: Any) -> tuple[Any, Any]:
-        request = _request(values, chosen if chosen is not None and chosen < values["count"] else None)
+        request = _request(values, chosen)
         step = last_step(task.run(request, self.store), self.store)
         return self._sheet(request, step), _story(step)
+
+    def move(self, chosen: int | None = None, **values: Any) -> tuple[Any, Any]:
+        """A direction has moved: of a chosen digit, only that one is drawn again."""
+        request = _request(dict(values), chosen)
+        if request.chosen is None:
+            return self.draw(chosen, **values)
+        alone = task.alone(request)
+        step = last_step(task.run(alone, self.store), self.store)
+        return self._patch(request, alone, step), gr.skip()
 
     def open_link(self, query: dict[str, str]) -> list[Any]:
         """Set every control, and draw, as the recipe in the page's address says."""
@@ -226,6 +238,18 @@ class _Tab:
             sheet["picture"] = data_url(to_png(pictures[request.chosen], recipe))
         return sheet
 
+    def _patch(self, request: task.GanRequest, alone: task.GanRequest, step: task.GanStep) -> dict[str, Any]:
+        """What has changed of a sheet when its chosen digit was moved."""
+        picture = to_png(to_pictures(step.images)[0], recipe_of(TASKS["gan"], alone, self.store))
+        return {
+            "patch": True,
+            "chosen": request.chosen,
+            "picture": data_url(picture),
+            "reads": int(step.readings.argmax()),
+            "realness": float(self._in_std(step.realness)),
+            "link": to_link(recipe_of(TASKS["gan"], request, self.store, request.chosen or 0)),
+        }
+
     def _verdict(self, digit: torch.Tensor, verdict: task.ScoreStep) -> dict[str, Any]:
         return {
             "png": data_url(plain_png(to_pictures(digit)[0])),
@@ -240,10 +264,11 @@ class _Tab:
 
 
 def _request(values: dict[str, Any], chosen: int | None) -> task.GanRequest:
-    names = sorted(name for name in values if name.startswith("direction_"))
-    directions = tuple(values.pop(name) for name in names)
+    directions = tuple(values.pop(name) for name in DIRECTIONS)
     values |= {name: None for name, word in NOTHING.items() if values[name] == word}
-    return task.GanRequest(**values, directions=directions, chosen=chosen)
+    request = task.GanRequest(**values, directions=directions)
+    there = chosen is None or not isinstance(chosen, int) or chosen < request.count
+    return replace(request, chosen=chosen if there else None)  # with fewer digits the chosen one may be gone
 
 
 def _story(step: task.GanStep) -> dict[str, Any]:

@@ -236,3 +236,13 @@ def test_only_one_finite_digit_can_be_judged(picture: Tensor) -> None:
 def test_a_digit_is_judged_as_0_to_9(digit: Any) -> None:
     with pytest.raises(InputError, match="digit must be a whole number from 0 to 9"):
         ScoreRequest(torch.zeros(1, 1, 28, 28), digit)
+
+
+@pytest.mark.parametrize("digit", [None, 4])
+def test_the_chosen_picture_comes_out_the_same_alone(store: ModelStore, digit: int | None) -> None:
+    request = GanRequest(digit=digit, count=12, seed=2**32 - 3, directions=(1.0, -2.0), chosen=7)
+    *_, together = gan.run(request, store)
+    *_, alone = gan.run(gan.alone(request), store)
+    assert (together.images[7] - alone.images[0]).abs().max() < 1 / 127.5
+    assert together.labels[7] == alone.labels[0]
+    assert together.realness[7] == pytest.approx(float(alone.realness[0]), abs=1e-3)

@@ -2,6 +2,7 @@
 const { t, node, picture, ruler, save, onLanguage } = window.imagegen;
 const SIDE = 28;
 let cells = [];
+let full = null;
 
 function cell(index) {
   const canvas = node("canvas", { width: SIDE, height: SIDE });
@@ -10,12 +11,19 @@ function cell(index) {
   return { canvas, foot, button };
 }
 
+// A moved digit comes alone: it replaces its place in the sheet that is shown.
+function patched(patch) {
+  const put = (list, entry) => Object.assign([...list], { [patch.chosen]: entry });
+  const { chosen, picture, link } = patch;
+  return { ...full, chosen, picture, link, reads: put(full.reads, patch.reads), realness: put(full.realness, patch.realness) };
+}
+
 async function draw() {
-  const value = props.value;
   const root = element.querySelector(".sheet");
-  if (!value || !root) return;
-  const sheet = await picture(value.png);
-  if (value !== props.value) return; // a newer one has come meanwhile
+  if (!props.value || !root) return;
+  const value = full = props.value.patch ? patched(props.value) : props.value;
+  const [sheet, moved] = await Promise.all([picture(value.png), value.picture && picture(value.picture)]);
+  if (value !== full) return; // a newer one has come meanwhile
   window.imagegen.link = value.link;
   while (cells.length < value.labels.length) cells.push(cell(cells.length));
   cells.length = value.labels.length;
@@ -28,6 +36,7 @@ async function draw() {
     button.setAttribute("aria-label", button.title);
     button.classList.toggle("misread", value.labels[i] !== value.reads[i]);
   });
+  if (moved) cells[value.chosen].canvas.getContext("2d").drawImage(moved, 0, 0);
   root.replaceChildren(legend(), node("div", { class: "cells" }, ...cells.map((c) => c.button)), tray(value));
   root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
 }
