@@ -1,7 +1,8 @@
 """`digit-classifier`: the judge of digits, trained on shifted MNIST with an average of its weights kept.
 
-Four epochs are enough: trained longer it reads a few more digits, but tells training digits from test digits
-in its features, and a feature space that does so hides what a generator gets wrong.
+Four epochs, shifts of 1 px and no label smoothing. A first judge (20 epochs, 2 px, smoothing 0.05) read more digits,
+but its features told training digits from test digits: the FID between the two was 0.7 of the anchor rotated ±4.5°,
+here it is a third. Which of the three changes did it was not taken apart.
 """
 
 import copy
