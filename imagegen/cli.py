@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import wraps
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from imagegen.errors import CheckpointError, ImageGenError
+
+if TYPE_CHECKING:
+    from imagegen.data.pictures import Sources
 
 __all__ = ["app"]
 
@@ -21,7 +24,16 @@ app = typer.Typer(
     help="Train, publish, sample, evaluate and verify checkpoints.",
 )
 
-Data = Annotated[Path | None, typer.Option(help="Where the data lies; without it, it is downloaded.")]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(help="A data set, once for each that the recipe needs; what is not given is downloaded."),
+]
+Features = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the feature networks VGG-19 and SqueezeNet; without it, torchvision's are downloaded."
+    ),
+]
 Checkpoints = Annotated[Path, typer.Option(help="Folder of checkpoints.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
@@ -45,6 +57,7 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
 def train(
     name: str,
     data: Data = None,
+    features: Features = None,
     size: Annotated[str, typer.Option(help="small, for a CPU, or large, for a GPU.")] = "small",
     minutes: Annotated[float | None, typer.Option(help="Train this long.", min=0)] = None,
     steps: Annotated[int | None, typer.Option(help="Train this many steps.", min=1)] = None,
@@ -89,40 +102,54 @@ def train(
             )
         typer.echo(f"{name}: two steps on made-up data went well.")
         return
-    run = run_training(recipe, recipe.load_data(data), options)
+    run = run_training(recipe, recipe.load_data(_sources(data, features)), options)
     typer.echo(f"Done. Next: python -m imagegen publish {run.folder}")
 
 
+def _sources(data: list[Path] | None, features: Path | None) -> "Sources":
+    from imagegen.data.pictures import Sources
+
+    return Sources(tuple(data or ()), features)
+
+
 def _command() -> str:
-    """How this was started, with the data folder left to whoever repeats it."""
+    """How this was started, with the folders left to whoever repeats it."""
     words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for i, word in enumerate(words[:-1]):
         if word == "--data":
             words[i + 1] = f"$IMAGEGEN_DATA/{Path(words[i + 1]).name}"
+        elif word == "--features":
+            words[i + 1] = "$IMAGEGEN_FEATURES"
     return "python -m imagegen " + " ".join(word if word.startswith("$") else shlex.quote(word) for word in words)
 
 
 @app.command()
 @_plainly
-def publish(run: Path, data: Data = None, checkpoints: Checkpoints = Path("checkpoints")) -> None:
+def publish(
+    run: Path, data: Data = None, features: Features = None, checkpoints: Checkpoints = Path("checkpoints")
+) -> None:
     """Turn the finished run in folder RUN into checkpoints: fp16 weights, card, golden picture, sums."""
     from imagegen.training.publish import publish as write
 
-    for checkpoint in write(run, checkpoints, data):
+    for checkpoint in write(run, checkpoints, _sources(data, features)):
         typer.echo(f"Wrote {checkpoint.folder}. Next: python -m imagegen evaluate {checkpoint.name}")
 
 
 @app.command()
 @_plainly
 def evaluate(
-    name: str, data: Data = None, checkpoints: Checkpoints = Path("checkpoints"), device: Device = "auto"
+    name: str,
+    data: Data = None,
+    features: Features = None,
+    checkpoints: Checkpoints = Path("checkpoints"),
+    device: Device = "auto",
 ) -> None:
     """Measure NAME and write the figures into its card."""
     from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
     from imagegen.evaluation.run import evaluate as measure
 
-    card = measure(ModelStore(checkpoints, choose_device(device)), name, data)
+    card = measure(ModelStore(checkpoints, choose_device(device)), name, _sources(data, features))
     for key, figure in card.figures.items():
         typer.echo(f"{key}: {figure['value']:.4g}  {figure.get('bar', '')}  [{figure['how']}]")
 

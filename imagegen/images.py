@@ -23,6 +23,7 @@ __all__ = [
     "grid",
     "open_header",
     "open_picture",
+    "to_bytes",
     "to_digit",
     "to_pictures",
     "to_tensor",
@@ -86,6 +87,12 @@ def to_tensor(picture: Image.Image) -> Tensor:
     pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32)) / 127.5 - 1
     channels_last = pixels.reshape(1, picture.height, picture.width, -1)
     return channels_last.permute(0, 3, 1, 2).contiguous()
+
+
+def to_bytes(picture: Image.Image) -> Tensor:
+    """A picture as uint8 (1, 3, H, W), as training keeps it; a grey one (mode "L") as (1, 1, H, W)."""
+    pixels = torch.from_numpy(np.array(picture)).reshape(1, picture.height, picture.width, -1)
+    return pixels.permute(0, 3, 1, 2).contiguous()
 
 
 def to_pictures(batch: Tensor) -> list[Image.Image]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from imagegen.data import Pictures, mnist
+from imagegen.data.digits import mnist
+from imagegen.data.pictures import Pictures
 from imagegen.errors import InputError
 
 

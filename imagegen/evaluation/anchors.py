@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures
 from imagegen.evaluation.features import as_saved
 
 __all__ = ["ROTATED", "digit_anchors"]

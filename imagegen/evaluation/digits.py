@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data import mnist
+from imagegen.data.digits import mnist
+from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.anchors import ROTATED, digit_anchors
 from imagegen.evaluation.distribution import fid, inception_score, kid
@@ -29,32 +30,32 @@ COUNT = 10_000
 SEED = 0
 
 
-def evaluate_classifier(store: ModelStore, name: str, data_root: Path | None, count: int = COUNT) -> Figures:
+def evaluate_classifier(store: ModelStore, name: str, sources: Sources, count: int = COUNT) -> Figures:
     """Accuracy on MNIST test, and the anchors that give the FID of its features a meaning."""
     classifier = cast(DigitClassifier, store.checkpoint(name).load())
-    pictures, labels = mnist(data_root, "test")[:]
+    pictures, labels = mnist(sources.root(), "test")[:]
     accuracy = _share(in_batches(classifier, pictures).argmax(dim=1) == labels)
     return {
         "test accuracy": _figure(accuracy, f"all {len(labels):,} digits of MNIST test", "≥ 0.994"),
-        **_anchor_figures(store, classifier, data_root, count),
+        **_anchor_figures(store, classifier, sources.root(), count),
     }
 
 
-def evaluate_gan(store: ModelStore, name: str, data_root: Path | None, count: int = COUNT) -> Figures:
+def evaluate_gan(store: ModelStore, name: str, sources: Sources, count: int = COUNT) -> Figures:
     """`digit_figures` of pictures at truncation 1, picture i from seed i.
 
     The labels asked for are those of training digits drawn at random, as for the anchors: a set with 1,000
     of each digit would be held against a test set that has 892 to 1,135.
     """
-    labels = mnist(data_root, "train").labels
+    labels = mnist(sources.root(), "train").labels
     asked = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(SEED))[:count]]
-    return digit_figures(_draw(store, name, asked), asked, store, data_root)
+    return digit_figures(_draw(store, name, asked), asked, store, sources.root())
 
 
-def evaluate_discriminator(store: ModelStore, name: str, data_root: Path | None) -> Figures:
+def evaluate_discriminator(store: ModelStore, name: str, sources: Sources) -> Figures:
     """How often the critic prefers a real digit to one that its generator drew of the same label."""
     critic = store.get(name)
-    real, labels = mnist(data_root, "test")[:]
+    real, labels = mnist(sources.root(), "test")[:]
     fake = _draw(store, name.removesuffix("-discriminator"), labels)
     right = in_batches(critic, real, labels) > in_batches(critic, fake, labels)
     how = f"{len(labels):,} pairs of the same label, MNIST test and generated from seed {SEED}"

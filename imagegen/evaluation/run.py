@@ -1,28 +1,28 @@
 """From a checkpoint's name to measured figures in its card."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
+from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
 from imagegen.evaluation import digits
 
 __all__ = ["EVALUATIONS", "evaluate"]
 
-EVALUATIONS: dict[str, Callable[[ModelStore, str, Path | None], digits.Figures]] = {
+EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], digits.Figures]] = {
     "digit-classifier": digits.evaluate_classifier,
     "gan-mnist": digits.evaluate_gan,
     "gan-mnist-discriminator": digits.evaluate_discriminator,
 }
-"""What measures each checkpoint: (store, name, data root or None to download) -> figures."""
+"""What measures each checkpoint: (store, name, sources) -> figures."""
 
 
-def evaluate(store: ModelStore, name: str, data_root: Path | None) -> Card:
+def evaluate(store: ModelStore, name: str, sources: Sources) -> Card:
     """Measure checkpoint `name` and write the figures into its card; figures of other origin stay.
 
     Args:
-        data_root: where the real pictures lie, or None to download them.
+        sources: where the real pictures lie; what is not given is downloaded.
 
     Raises:
         CheckpointError: the checkpoint, or one that judges it, is missing or damaged.
@@ -33,6 +33,6 @@ def evaluate(store: ModelStore, name: str, data_root: Path | None) -> Card:
         names = ", ".join(EVALUATIONS)
         raise InputError("Nothing is measured on {name}; choose one of {names}.", name=name, names=names)
     card = checkpoint.card()
-    card.figures.update(EVALUATIONS[name](store, name, data_root))
+    card.figures.update(EVALUATIONS[name](store, name, sources))
     checkpoint.rewrite_card(card)
     return card

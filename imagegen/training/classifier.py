@@ -7,15 +7,13 @@ here it is a third. Which of the three changes did it was not taken apart.
 
 import copy
 import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.data import Pictures, made_up_digits, mnist
+from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
 from imagegen.training.recipe import Export, Step, follow
@@ -30,11 +28,14 @@ EMA_DECAY = 0.99
 
 
 class ClassifierRecipe:
-    name: ClassVar[str] = "digit-classifier"
-    sizes: ClassVar[Mapping[str, int]] = {"small": 900, "large": 900}
-    batch: ClassVar[int] = 256
+    name = "digit-classifier"
+    needs: tuple[str, ...] = ("mnist",)
+    steps = 900
+    batch = 256
+    compiled: tuple[str, ...] = ("model",)
 
     def __init__(self, size: str) -> None:
+        self.frozen: dict[str, nn.Module] = {}
         self.model = DigitClassifier()
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.networks: dict[str, nn.Module] = {"model": self.model, "average": self.average}
@@ -42,8 +43,8 @@ class ClassifierRecipe:
             "adamw": torch.optim.AdamW(self.model.parameters(), weight_decay=0.02, fused=True)
         }
 
-    def load_data(self, root: Path | None) -> Pictures:
-        return mnist(root, "train")
+    def load_data(self, sources: Sources) -> Pictures:
+        return mnist(sources.root(), "train")
 
     def made_up_data(self) -> Pictures:
         return made_up_digits()
@@ -59,9 +60,9 @@ class ClassifierRecipe:
     def preview(self) -> None:
         return None
 
-    def exports(self, root: Path | None) -> list[Export]:
+    def exports(self, sources: Sources) -> list[Export]:
         made_up, _ = made_up_digits()[:4]
-        test, _ = mnist(root, "test")[:]
+        test, _ = mnist(sources.root(), "test")[:]
         return [
             Export(
                 name=self.name,

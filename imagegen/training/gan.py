@@ -6,14 +6,12 @@ generator that ships is an average of its weights.
 
 import copy
 import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from imagegen.data import Pictures, made_up_digits, mnist
+from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.pictures import Pictures, Sources
 from imagegen.models import gan
 from imagegen.training.recipe import Export, Step, follow
 
@@ -37,11 +35,14 @@ NOTICEABLE = 0.8
 
 
 class ConditionalGanRecipe:
-    name: ClassVar[str] = "gan-mnist"
-    sizes: ClassVar[Mapping[str, int]] = {"small": 6_300, "large": 80_000}
-    batch: ClassVar[int] = 128
+    name = "gan-mnist"
+    needs: tuple[str, ...] = ("mnist",)
+    batch = 128
+    compiled: tuple[str, ...] = ("generator",)  # the penalty needs the discriminator's second derivative
 
     def __init__(self, size: str) -> None:
+        self.steps = {"small": 6_300, "large": 80_000}[size]
+        self.frozen: dict[str, nn.Module] = {}
         self.generator = gan.ConditionalGenerator()
         self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.discriminator = gan.ConditionalDiscriminator()
@@ -55,8 +56,8 @@ class ConditionalGanRecipe:
             for name in ("generator", "discriminator")
         }
 
-    def load_data(self, root: Path | None) -> Pictures:
-        return mnist(root, "train")
+    def load_data(self, sources: Sources) -> Pictures:
+        return mnist(sources.root(), "train")
 
     def made_up_data(self) -> Pictures:
         return made_up_digits()
@@ -106,8 +107,8 @@ class ConditionalGanRecipe:
         labels = torch.arange(10).repeat_interleave(5)
         return self.average(z.to(device), labels.to(device))  # type: ignore[no-any-return]
 
-    def exports(self, root: Path | None) -> list[Export]:
-        average, discriminator, data = self.average, self.discriminator, self.load_data(root)
+    def exports(self, sources: Sources) -> list[Export]:
+        average, discriminator, data = self.average, self.discriminator, self.load_data(sources)
         z = torch.randn(4, average.z_dim, generator=torch.Generator().manual_seed(2))
         labels = torch.tensor([3, 1, 4, 7])
         common = {

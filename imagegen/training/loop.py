@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures
 from imagegen.devices import choose_device
 from imagegen.errors import TrainingError
 from imagegen.images import grid, to_pictures
@@ -67,8 +67,10 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     """
     device = choose_device(options.device)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=options.precision)
-    for network in recipe.networks.values():
+    for network in (*recipe.networks.values(), *recipe.frozen.values()):
         network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if accelerator.device.type == "cuda":
+        _compile(recipe)
     run = Run(options.output)
     facts: dict[str, Any]
     if options.resume:
@@ -96,8 +98,18 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     return run
 
 
+def _compile(recipe: Recipe) -> None:
+    """Fused kernels for what allows them; a part that cannot be compiled runs as it is."""
+    import torch._dynamo
+
+    torch._dynamo.config.suppress_errors = True
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    for name in recipe.compiled:
+        recipe.networks[name].compile()
+
+
 def _new_facts(recipe: Recipe, options: Options, accelerator: Accelerator) -> dict[str, Any]:
-    steps = options.steps or (0 if options.minutes is not None else recipe.sizes[options.size])
+    steps = options.steps or (0 if options.minutes is not None else recipe.steps)
     return {
         "name": recipe.name,
         "step": 0,

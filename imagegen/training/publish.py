@@ -7,6 +7,7 @@ import torch
 
 from imagegen.cards import Card
 from imagegen.checkpoints import Checkpoint, ModelStore, write_checkpoint
+from imagegen.data.pictures import Sources
 from imagegen.images import to_pictures
 from imagegen.recipes import to_png
 from imagegen.tasks.registry import TASKS, Task, recipe_of
@@ -17,11 +18,11 @@ from imagegen.training.run import Run
 __all__ = ["publish"]
 
 
-def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoint]:
+def publish(folder: Path, checkpoints: Path, sources: Sources) -> list[Checkpoint]:
     """Write the checkpoints of the run in `folder`, each with card, sums, golden tensors and picture.
 
     Args:
-        data: where the data lies; some assets are statistics of it.
+        sources: what it was trained on; some assets are statistics of it.
 
     Raises:
         TrainingError: there is no run in `folder`.
@@ -32,7 +33,7 @@ def publish(folder: Path, checkpoints: Path, data: Path | None) -> list[Checkpoi
     run.restore(recipe.networks, recipe.optimizers)
     for network in recipe.networks.values():
         network.half().float().eval()  # assets must belong to the weights as they are shipped
-    written = [_write(checkpoints, run, export) for export in recipe.exports(data)]
+    written = [_write(checkpoints, run, export) for export in recipe.exports(sources)]
     _add_time_lapse(written[0], run)
     store = ModelStore(checkpoints, torch.device("cpu"))
     for task in TASKS.values():
@@ -58,7 +59,9 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
     training = {key: facts[key] for key in kept}
     if facts["step"] < facts["steps"]:
         training["steps"] = f"{facts['step']} of {facts['steps']} planned"
-    training |= {"minutes": round(facts["seconds"] / 60, 1), **export.details}
+    training["minutes"] = round(facts["seconds"] / 60, 1)
+    training["pictures a second"] = round(facts["step"] * facts["batch"] / facts["seconds"], 1)
+    training |= export.details
     return write_checkpoint(
         checkpoints / export.name,
         export.model,

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures, Sources
 
 __all__ = ["Export", "Recipe", "Step", "follow", "rng_of"]
 
@@ -83,8 +82,12 @@ class Step:
         """bf16 where it is faster, as the run was set up."""
         return self.accelerator.autocast()  # type: ignore[no-any-return]
 
-    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
-        """Backward, gradients averaged over the processes, one optimiser step at this learning rate."""
+    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, lr: float, clip: float | None = None) -> None:
+        """Backward, gradients averaged over the processes, one optimiser step at this learning rate.
+
+        Args:
+            clip: greatest norm of the whole gradient; a longer one is shortened to it.
+        """
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         for group in optimizer.param_groups:
@@ -92,22 +95,31 @@ class Step:
             if self.accelerator.num_processes > 1:
                 for parameter in group["params"]:
                     parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
+        if clip is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
 
 
 class Recipe(Protocol):
     """A family's training: built from a size, then driven by `imagegen.training.loop.train`."""
 
-    name: ClassVar[str]
-    sizes: ClassVar[Mapping[str, int]]
-    """Steps of each size that can be asked for."""
-    batch: ClassVar[int]
+    name: str
+    needs: tuple[str, ...]
+    """The data sets that `--data` names, in this order."""
+    steps: int
+    """Of the size that was asked for."""
+    batch: int
     """Pictures in a step."""
     networks: dict[str, nn.Module]
     """All that is saved: trained networks and their averages."""
+    frozen: dict[str, nn.Module]
+    """What helps to train but is neither trained nor saved; filled with the data."""
+    compiled: tuple[str, ...]
+    """Networks that torch.compile may take on a GPU; not those of a second derivative."""
     optimizers: dict[str, torch.optim.Optimizer]
 
-    def load_data(self, root: Path | None) -> Pictures: ...
+    def load_data(self, sources: Sources) -> Pictures: ...
 
     def made_up_data(self) -> Pictures:
         """A few pictures of the right shape, for `--dry-run`."""
@@ -118,11 +130,11 @@ class Recipe(Protocol):
         ...
 
     def preview(self) -> Tensor | None:
-        """Pictures (B, C, H, W) in [-1, 1] that show where the run stands, or None."""
+        """Pictures (B, C, H, W) in [-1, 1] that show where the run stands and may be shipped, or None."""
         ...
 
-    def exports(self, root: Path | None) -> list[Export]:
-        """The checkpoints of a finished run; `root` is where `load_data` found its data."""
+    def exports(self, sources: Sources) -> list[Export]:
+        """The checkpoints of a finished run; `sources` are those of `load_data`."""
         ...
 
 

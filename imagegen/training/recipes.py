@@ -9,7 +9,10 @@ from imagegen.training.classifier import ClassifierRecipe
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.recipe import Recipe
 
-__all__ = ["RECIPES", "build"]
+__all__ = ["RECIPES", "SIZES", "build"]
+
+SIZES = ("small", "large")
+"""For an hour or two of a CPU, and for five to ten minutes of a modern GPU."""
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {
     ClassifierRecipe.name: ClassifierRecipe,
@@ -25,11 +28,8 @@ def build(name: str, size: str, seed: int) -> Recipe:
     """
     if name not in RECIPES:
         raise InputError("There is no recipe {name}; choose one of {names}.", name=repr(name), names=", ".join(RECIPES))
+    if size not in SIZES:
+        raise InputError("There is no size {size}; choose one of {sizes}.", size=repr(size), sizes=", ".join(SIZES))
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(seed)
-        recipe = RECIPES[name](size)
-    if size not in recipe.sizes:
-        raise InputError(
-            "There is no size {size}; choose one of {sizes}.", size=repr(size), sizes=", ".join(recipe.sizes)
-        )
-    return recipe
+        return RECIPES[name](size)

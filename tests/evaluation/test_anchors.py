@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures
 from imagegen.evaluation.anchors import ROTATED, digit_anchors
 from imagegen.evaluation.features import as_saved
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data import mnist
+from imagegen.data.digits import mnist
+from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.digits import (
     digit_figures,
@@ -16,7 +17,7 @@ from imagegen.evaluation.features import as_saved
 
 
 def test_classifier_figures(store: ModelStore, data_root: Path) -> None:
-    figures = evaluate_classifier(store, "digit-classifier", data_root, count=100)
+    figures = evaluate_classifier(store, "digit-classifier", Sources((data_root,)), count=100)
     pictures, labels = mnist(data_root, "test")[:]
     read = store.get("digit-classifier")(pictures).argmax(dim=1)
     assert figures["test accuracy"]["value"] == pytest.approx((read == labels).float().mean().item())
@@ -25,13 +26,13 @@ def test_classifier_figures(store: ModelStore, data_root: Path) -> None:
 
 
 def test_gan_figures_are_finite_and_repeat(store: ModelStore, data_root: Path) -> None:
-    figures = evaluate_gan(store, "gan-mnist", data_root, count=100)
+    figures = evaluate_gan(store, "gan-mnist", Sources((data_root,)), count=100)
     assert all(math.isfinite(figure["value"]) for figure in figures.values())
     assert all(type(figure["value"]) is float for figure in figures.values())
     rotated = figures["FID of real digits rotated ±4.5°"]["value"]
     ratio = figures["FID over that of real digits rotated ±4.5°"]["value"]
     assert ratio == pytest.approx(figures["FID"]["value"] / rotated)
-    assert evaluate_gan(store, "gan-mnist", data_root, count=100) == figures
+    assert evaluate_gan(store, "gan-mnist", Sources((data_root,)), count=100) == figures
 
 
 def test_the_test_digits_themselves_are_a_perfect_model(store: ModelStore, data_root: Path) -> None:
@@ -51,7 +52,7 @@ def test_read_as_asked(store: ModelStore, data_root: Path, off: int, share: floa
 
 
 def test_discriminator_figure_counts_pairs_of_the_same_label(store: ModelStore, data_root: Path) -> None:
-    figures = evaluate_discriminator(store, "gan-mnist-discriminator", data_root)
+    figures = evaluate_discriminator(store, "gan-mnist-discriminator", Sources((data_root,)))
     real, labels = mnist(data_root, "test")[:]
     critic, generator = store.get("gan-mnist-discriminator"), store.get("gan-mnist")
     fake = as_saved(generator(picture_noise(0, len(labels), 64), labels))

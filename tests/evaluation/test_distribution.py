@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures
 from imagegen.evaluation.distribution import fid, inception_score, kid
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier, DigitFeatures

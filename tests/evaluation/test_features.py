@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures
 from imagegen.errors import ImageGenError
 from imagegen.evaluation.features import BATCH, as_saved, in_batches, reference_statistics
 from imagegen.models.classifier import DigitClassifier

@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 
 from imagegen.checkpoints import ModelStore
+from imagegen.data.pictures import Sources
 from imagegen.errors import CheckpointError, InputError
 from imagegen.evaluation.digits import evaluate_classifier
 from imagegen.evaluation.run import EVALUATIONS, evaluate
 
 
 def test_figures_are_written_into_the_card_and_others_stay(store: ModelStore, data_root: Path) -> None:
-    evaluate(store, "gan-mnist-discriminator", data_root)
+    evaluate(store, "gan-mnist-discriminator", Sources((data_root,)))
     checkpoint = store.checkpoint("gan-mnist-discriminator")
     checkpoint.verify()
     assert list(checkpoint.card().figures) == ["speed", "pairs ranked right"]
@@ -20,7 +21,7 @@ def test_a_card_reads_back_as_it_was_measured(
     store: ModelStore, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(EVALUATIONS, "digit-classifier", partial(evaluate_classifier, count=100))
-    card = evaluate(store, "digit-classifier", data_root)
+    card = evaluate(store, "digit-classifier", Sources((data_root,)))
     assert store.checkpoint("digit-classifier").card() == card
 
 

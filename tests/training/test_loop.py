@@ -6,18 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from imagegen.data import Pictures
+from imagegen.data.pictures import Pictures, Sources
 from imagegen.errors import DeviceError, TrainingError
 from imagegen.training import loop
 from imagegen.training.loop import Options, batches, train
@@ -32,18 +32,21 @@ ROOT = Path(__file__).parents[2]
 class Mean:
     """The smallest recipe: one number that learns the mean of the pictures."""
 
-    name: ClassVar[str] = "mean"
-    sizes: ClassVar[Mapping[str, int]] = {"small": 10, "large": 20}
-    batch: ClassVar[int] = 4
+    name = "mean"
+    needs: tuple[str, ...] = ()
+    steps = 10
+    batch = 4
+    compiled: tuple[str, ...] = ()
 
     def __init__(self, before_step: Callable[[Step], float | None] = lambda _: None) -> None:
         self.before_step = before_step
+        self.frozen: dict[str, nn.Module] = {}
         self.model = nn.Linear(1, 1, bias=False)
         nn.init.ones_(self.model.weight)
         self.networks: dict[str, nn.Module] = {"model": self.model}
         self.optimizers: dict[str, torch.optim.Optimizer] = {"sgd": torch.optim.SGD(self.model.parameters())}
 
-    def load_data(self, root: Path | None) -> Pictures:
+    def load_data(self, sources: Sources) -> Pictures:
         return self.made_up_data()
 
     def made_up_data(self) -> Pictures:
@@ -58,7 +61,7 @@ class Mean:
     def preview(self) -> None:
         return None
 
-    def exports(self, root: Path | None) -> list[Export]:
+    def exports(self, sources: Sources) -> list[Export]:
         return []
 
 
@@ -100,9 +103,11 @@ def test_curves_reach_tensorboard_to_the_last_step(tmp_path: Path, save_every_2:
         assert [event.step for event in curves.Scalars(name)] == list(range(2, 101, 2))
 
 
-@pytest.mark.parametrize(("size", "steps"), [("small", 10), ("large", 20)])
-def test_without_steps_the_size_says_how_many(size: str, steps: int, tmp_path: Path) -> None:
-    assert run(Mean(), tmp_path, size=size).facts()["step"] == steps
+def test_without_steps_the_recipe_says_how_many(tmp_path: Path) -> None:
+    recipe = Mean()
+    recipe.steps = 12
+    run = train(recipe, recipe.made_up_data(), Options(tmp_path, device="cpu", precision="no"))
+    assert run.facts()["steps"] == run.facts()["step"] == 12
 
 
 def test_minutes_are_turned_into_as_many_steps_as_fit(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data import mnist
+from imagegen.data.digits import mnist
+from imagegen.data.pictures import Sources
 from imagegen.errors import TrainingError
 from imagegen.evaluation.features import reference_statistics
 from imagegen.recipes import read_recipe
@@ -40,7 +41,7 @@ def published(runs: Path, mnist_root: Path, tmp_path_factory: pytest.TempPathFac
         patch.setattr(gan, "STYLES", 64)
         patch.setattr(gan, "NAMING", 2)
         for name in RECIPES:
-            publish(runs / name, folder, mnist_root)
+            publish(runs / name, folder, Sources((mnist_root,)))
     return ModelStore(folder, CPU)
 
 
@@ -104,5 +105,5 @@ def test_assets_belong_to_the_weights_as_shipped(published: ModelStore, mnist_ro
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="is not there or cannot be read"):
-        publish(tmp_path, tmp_path / "checkpoints", None)
+        publish(tmp_path, tmp_path / "checkpoints", Sources())
     assert not (tmp_path / "checkpoints").exists()

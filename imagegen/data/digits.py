@@ -1,18 +1,17 @@
-"""Real pictures, read once and kept as bytes: what is trained on and measured against."""
+"""MNIST, as torchvision or a folder of its four files gives it."""
 
 import gzip
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
+from imagegen.data.pictures import Pictures
 from imagegen.errors import InputError
 
-__all__ = ["VALIDATION_DIGITS", "Pictures", "made_up_digits", "mnist"]
+__all__ = ["VALIDATION_DIGITS", "made_up_digits", "mnist"]
 
 VALIDATION_DIGITS = 5_000
 """The last training digits, kept back to choose by."""
@@ -23,27 +22,6 @@ _MNIST_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures as uint8 (N, C, H, W) and their labels (N,), on one device."""
-
-    pixels: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Pictures as floats (B, C, H, W) in [-1, 1], and labels (B,)."""
-        return self.pixels[index].float() / 127.5 - 1, self.labels[index]
-
-    def part(self, start: int, stop: int) -> "Pictures":
-        return Pictures(self.pixels[start:stop], self.labels[start:stop])
-
-    def to(self, device: torch.device) -> "Pictures":
-        return Pictures(self.pixels.to(device), self.labels.to(device))
 
 
 def mnist(root: Path | None, split: str) -> Pictures:

@@ -1,0 +1,1 @@
+"""Real pictures, read once and kept as bytes: what is trained on and measured against."""

@@ -1,0 +1,69 @@
+"""Pictures of a folder or a zip, as Hugging Face's imagefolder lays them out."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from imagegen.errors import InputError
+from imagegen.images import MAX_FILE_BYTES, open_header, open_picture
+
+__all__ = ["pictures_in"]
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+
+
+def pictures_in(
+    path: Path, wanted: Callable[[str], bool] = lambda _: True, mode: str = "RGB"
+) -> Iterator[tuple[str, Image.Image]]:
+    """Names and pictures below a folder, of the zips in it, or of a zip, in the order of their names.
+
+    Args:
+        path: folder or zip.
+        wanted: chooses by the name (`folder/name.png`, relative to the folder or zip) before decoding.
+        mode: `RGB` (transparency on white), or `RGBA` as stored.
+
+    Raises:
+        InputError: there is no picture, or one that is too large or damaged, named in the message.
+    """
+    found = False
+    for name, content in _files(path):
+        found = True
+        if not wanted(name):
+            continue
+        try:
+            picture = open_picture(content) if mode == "RGB" else _rgba(content)
+        except InputError as problem:
+            raise InputError("{name} in {path}: {problem}", name=name, path=path, problem=problem) from problem
+        yield name, picture
+    if not found:
+        raise InputError("{path} holds no pictures; name a folder or a zip of PNG or JPEG files.", path=path)
+
+
+def _rgba(content: bytes) -> Image.Image:
+    return open_header(content).convert("RGBA")
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.suffix == ".zip" and path.is_file():
+        yield from _zipped(path)
+    else:
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            if file.suffix == ".zip":
+                yield from _zipped(file)
+            elif file.suffix.lower() in SUFFIXES:
+                yield file.relative_to(path).as_posix(), file.read_bytes()
+
+
+def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in sorted(archive.infolist(), key=lambda info: info.filename):
+                if Path(info.filename).suffix.lower() not in SUFFIXES:
+                    continue
+                if info.file_size > MAX_FILE_BYTES:
+                    raise InputError("{name} in {path} is too large.", name=info.filename, path=path)
+                yield info.filename, archive.read(info)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as problem:
+        raise InputError("{path} is not a zip that can be read: {problem}", path=path, problem=problem) from problem
