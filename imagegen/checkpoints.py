@@ -29,12 +29,18 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from imagegen.cards import Card
-from imagegen.devices import DeviceLock
+from imagegen.devices import DeviceLock, layout
 from imagegen.errors import CheckpointError
 
 __all__ = ["CLASSES", "Checkpoint", "ModelStore", "write_checkpoint"]
 
-CLASSES = ("classifier.DigitClassifier", "gan.ConditionalDiscriminator", "gan.ConditionalGenerator")
+CLASSES = (
+    "classic_gan.DcganGenerator",
+    "classic_gan.MlpGenerator",
+    "classifier.DigitClassifier",
+    "gan.ConditionalDiscriminator",
+    "gan.ConditionalGenerator",
+)
 """Every class that a config may name, below `imagegen.models`."""
 
 MAX_SHARD = "9MB"
@@ -233,8 +239,8 @@ class ModelStore:
         """
         with self._lock:
             if name not in self._models:
-                model = _folded(self.checkpoint(name).load()).to(memory_format=torch.channels_last)
-                self._models[name] = model.to(self.device)
+                model = _folded(self.checkpoint(name).load())
+                self._models[name] = model.to(self.device, memory_format=layout(model, self.device))  # type: ignore[call-overload]
                 self._evict()
             self._models.move_to_end(name)
             return self._models[name]

@@ -66,6 +66,7 @@ def train(
     device: Device = "auto",
     precision: Annotated[Literal["bf16", "no"], typer.Option(help="no is full precision.")] = "bf16",
     output: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")] = None,
+    checkpoints: Checkpoints = Path("checkpoints"),
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --output, as it was planned.")
     ] = False,
@@ -102,14 +103,14 @@ def train(
             )
         typer.echo(f"{name}: two steps on made-up data went well.")
         return
-    run = run_training(recipe, recipe.load_data(_sources(data, features)), options)
+    run = run_training(recipe, recipe.load_data(_sources(data, features, checkpoints)), options)
     typer.echo(f"Done. Next: python -m imagegen publish {run.folder}")
 
 
-def _sources(data: list[Path] | None, features: Path | None) -> "Sources":
+def _sources(data: list[Path] | None, features: Path | None, checkpoints: Path) -> "Sources":
     from imagegen.data.pictures import Sources
 
-    return Sources(tuple(data or ()), features)
+    return Sources(tuple(data or ()), features, checkpoints)
 
 
 def _command() -> str:
@@ -131,7 +132,7 @@ def publish(
     """Turn the finished run in folder RUN into checkpoints: fp16 weights, card, golden picture, sums."""
     from imagegen.training.publish import publish as write
 
-    for checkpoint in write(run, checkpoints, _sources(data, features)):
+    for checkpoint in write(run, checkpoints, _sources(data, features, checkpoints)):
         typer.echo(f"Wrote {checkpoint.folder}. Next: python -m imagegen evaluate {checkpoint.name}")
 
 
@@ -149,7 +150,7 @@ def evaluate(
     from imagegen.devices import choose_device
     from imagegen.evaluation.run import evaluate as measure
 
-    card = measure(ModelStore(checkpoints, choose_device(device)), name, _sources(data, features))
+    card = measure(ModelStore(checkpoints, choose_device(device)), name, _sources(data, features, checkpoints))
     for key, figure in card.figures.items():
         typer.echo(f"{key}: {figure['value']:.4g}  {figure.get('bar', '')}  [{figure['how']}]")
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imagegen.errors import DeviceError, InputError
 
-__all__ = ["SEEDS", "DeviceLock", "choose_device", "fit_memory", "generators", "picture_noise"]
+__all__ = ["SEEDS", "DeviceLock", "choose_device", "fit_memory", "generators", "layout", "picture_noise"]
 
 SEEDS = 2**32
 """Seeds run from 0 to SEEDS - 1; picture i of a request uses (seed + i) mod SEEDS."""
@@ -35,6 +35,13 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type not in there or not there[device.type]():
         raise DeviceError("The device {name} is not available here; try --device cpu.", name=name)
     return device
+
+
+def layout(network: nn.Module, device: torch.device) -> torch.memory_format:
+    """Channels last, which convolutions like; not on a CPU with group norms, whose backward is slow on it."""
+    if device.type == "cpu" and any(isinstance(module, nn.GroupNorm) for module in network.modules()):
+        return torch.contiguous_format
+    return torch.channels_last
 
 
 def generators(seed: int, count: int) -> list[torch.Generator]:

@@ -6,14 +6,16 @@ from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
-from imagegen.evaluation import digits
+from imagegen.evaluation import classic_gan, digits
 
 __all__ = ["EVALUATIONS", "evaluate"]
 
 EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], digits.Figures]] = {
     "digit-classifier": digits.evaluate_classifier,
     "gan-mnist": digits.evaluate_gan,
+    "gan-mnist-dcgan": classic_gan.evaluate_digits,
     "gan-mnist-discriminator": digits.evaluate_discriminator,
+    "gan-mnist-mlp": classic_gan.evaluate_digits,
 }
 """What measures each checkpoint: (store, name, sources) -> figures."""
 

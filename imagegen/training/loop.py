@@ -14,7 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from imagegen.data.pictures import Pictures
-from imagegen.devices import choose_device
+from imagegen.devices import choose_device, layout
 from imagegen.errors import TrainingError
 from imagegen.images import grid, to_pictures
 from imagegen.training.recipe import Recipe, Step, rng_of
@@ -25,7 +25,8 @@ __all__ = ["Options", "train"]
 SAVE_SECONDS = 20
 LOG_STEPS = 10
 MOMENTS = 30
-SPEED_STEPS = 30
+SPEED_FROM, SPEED_TO = 20, 50
+"""Steps whose speed plans a run by minutes; the first ones compile and warm up."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     device = choose_device(options.device)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=options.precision)
     for network in (*recipe.networks.values(), *recipe.frozen.values()):
-        network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(accelerator.device, memory_format=layout(network, accelerator.device))  # type: ignore[call-overload]
     if accelerator.device.type == "cuda":
         _compile(recipe)
     run = Run(options.output)
@@ -173,12 +174,15 @@ class _Loop:
                     sums[key] = sums.get(key, 0) + value
                 facts["step"] += 1
                 bar.update()
-                if not facts["steps"] and facts["step"] == SPEED_STEPS:
-                    steps = bar.total = facts["steps"] = self._plan()
                 done = facts["step"] == steps
                 if facts["step"] % LOG_STEPS == 0 or done:
                     bar.set_postfix_str(f"{self._log(sums):.0f} pictures/s")
                     sums = {}
+                    if facts["step"] == SPEED_FROM:
+                        warm = facts["seconds"]
+                    if not facts["steps"] and facts["step"] == SPEED_TO:
+                        steps = bar.total = facts["steps"] = self._plan(warm)
+                        done = facts["step"] == steps
                 if facts["step"] in self._moments(steps):
                     self._moment(facts["step"])
                 # After a log: what is saved has been checked to be finite.
@@ -191,10 +195,11 @@ class _Loop:
         pictures, labels = self.data[index[step.share].to(self.data.pixels.device)]
         return self.recipe.step(pictures, labels, step)
 
-    def _plan(self) -> int:
-        """Steps that fit into the minutes, at the speed so far."""
-        seconds = self.facts["seconds"] + time.monotonic() - self.clock
-        return max(SPEED_STEPS + 1, int(self.facts["minutes"] * 60 / seconds * SPEED_STEPS))
+    def _plan(self, warm: float) -> int:
+        """Steps that fit into the minutes at the speed since `warm`, the seconds at step `SPEED_FROM`."""
+        each = (self.facts["seconds"] - warm) / (SPEED_TO - SPEED_FROM)
+        left = self.facts["minutes"] * 60 - self.facts["seconds"]
+        return SPEED_TO + max(0, int(left / each))
 
     def _moments(self, steps: int) -> set[int]:
         """About 30 moments, closer together at first, where a picture changes most."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from imagegen.errors import InputError
+from imagegen.training.classic_gan import dcgan_digits, dcgan_faces, mlp_digits
 from imagegen.training.classifier import ClassifierRecipe
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.recipe import Recipe
@@ -16,7 +17,10 @@ SIZES = ("small", "large")
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {
     ClassifierRecipe.name: ClassifierRecipe,
+    "gan-celeba": dcgan_faces,
     ConditionalGanRecipe.name: ConditionalGanRecipe,
+    "gan-mnist-dcgan": dcgan_digits,
+    "gan-mnist-mlp": mlp_digits,
 }
 
 
