@@ -20,7 +20,7 @@ from imagegen.images import grid, to_pictures
 from imagegen.training.recipe import Recipe, Step, rng_of
 from imagegen.training.run import Run, current_commit
 
-__all__ = ["Options", "train"]
+__all__ = ["Options", "compile_networks", "train"]
 
 SAVE_SECONDS = 20
 LOG_STEPS = 10
@@ -71,7 +71,7 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     for network in (*recipe.networks.values(), *recipe.frozen.values()):
         network.to(accelerator.device, memory_format=layout(network, accelerator.device))  # type: ignore[call-overload]
     if accelerator.device.type == "cuda":
-        _compile(recipe)
+        compile_networks(recipe)
     run = Run(options.output)
     facts: dict[str, Any]
     if options.resume:
@@ -99,7 +99,7 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     return run
 
 
-def _compile(recipe: Recipe) -> None:
+def compile_networks(recipe: Recipe) -> None:
     """Fused kernels for what allows them; a part that cannot be compiled runs as it is."""
     import torch._dynamo
 
