@@ -40,6 +40,8 @@ CLASSES = (
     "classifier.DigitClassifier",
     "gan.ConditionalDiscriminator",
     "gan.ConditionalGenerator",
+    "sr.SuperResolver",
+    "vae.Vae",
 )
 """Every class that a config may name, below `imagegen.models`."""
 

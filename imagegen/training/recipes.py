@@ -9,6 +9,8 @@ from imagegen.training.classic_gan import dcgan_digits, dcgan_faces, mlp_digits
 from imagegen.training.classifier import ClassifierRecipe
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.recipe import Recipe
+from imagegen.training.sr import sr_x4, sr_x4_real
+from imagegen.training.vae import FaceVaeRecipe, autoencoder_2d, vae_2d, vae_digits
 
 __all__ = ["RECIPES", "SIZES", "build"]
 
@@ -16,11 +18,17 @@ SIZES = ("small", "large")
 """For an hour or two of a CPU, and for five to ten minutes of a modern GPU."""
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {
+    "ae-mnist-2d": autoencoder_2d,
     ClassifierRecipe.name: ClassifierRecipe,
     "gan-celeba": dcgan_faces,
     ConditionalGanRecipe.name: ConditionalGanRecipe,
     "gan-mnist-dcgan": dcgan_digits,
     "gan-mnist-mlp": mlp_digits,
+    "sr-x4": sr_x4,
+    "sr-x4-real": sr_x4_real,
+    "vae-celeba": FaceVaeRecipe,
+    "vae-mnist": vae_digits,
+    "vae-mnist-2d": vae_2d,
 }
 
 
