@@ -8,8 +8,11 @@ checkpoints/NAME/
     golden/                inputs and outputs of one call, and for generators a picture with its recipe
     README.md              the card
     SHA256SUMS             of every file above
+
+A diffusers pipeline has its own `model_index.json` and a folder a part, where the others have config and weights.
 """
 
+import copy
 import hashlib
 import importlib
 import json
@@ -32,22 +35,26 @@ from imagegen.cards import Card
 from imagegen.devices import DeviceLock, layout
 from imagegen.errors import CheckpointError
 
-__all__ = ["CLASSES", "Checkpoint", "ModelStore", "write_checkpoint"]
+__all__ = ["CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
 
 CLASSES = (
     "classic_gan.DcganGenerator",
     "classic_gan.MlpGenerator",
     "classifier.DigitClassifier",
+    "diffusion.Denoiser",
     "gan.ConditionalDiscriminator",
     "gan.ConditionalGenerator",
     "sr.SuperResolver",
     "vae.Vae",
 )
 """Every class that a config may name, below `imagegen.models`."""
+PIPELINES = ("StableDiffusionPipeline",)
+"""Every class of diffusers that a `model_index.json` may name."""
 
 MAX_SHARD = "9MB"
 SUMS = "SHA256SUMS"
 ASSETS = "assets/tensors.safetensors"
+PIPELINE_INDEX = "model_index.json"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -91,26 +98,27 @@ class Checkpoint:
         for name, digest in sums.items():
             self._check(name, digest)
 
-    def load(self) -> nn.Module:
-        """The network in fp32 on the CPU, in evaluation mode, after hash and finiteness were checked.
+    def load(self) -> Any:
+        """The network or pipeline in fp32 on the CPU, in evaluation mode, after hash and finiteness were checked.
 
         Raises:
             CheckpointError: something is missing, damaged, or not finite.
         """
-        from huggingface_hub import load_torch_model
-
         self.verify()
         try:
-            model = self._build()
-            load_torch_model(model, self.folder, strict=True, safe=True)
+            model = self._load_pipeline() if (self.folder / PIPELINE_INDEX).exists() else self._load_network()
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError, SafetensorError) as problem:
             raise CheckpointError(
                 "{name}: the weights do not fit: {problem}", name=self.name, problem=problem
             ) from problem
-        for key, tensor in model.state_dict().items():
-            if not tensor.isfinite().all():
-                raise CheckpointError("{name}: {tensor} holds values that are not finite.", name=self.name, tensor=key)
-        return model.float().eval().requires_grad_(False)
+        for network in _networks(model):
+            for key, tensor in network.state_dict().items():
+                if not tensor.isfinite().all():
+                    raise CheckpointError(
+                        "{name}: {tensor} holds values that are not finite.", name=self.name, tensor=key
+                    )
+            network.float().eval().requires_grad_(False)
+        return model
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """Tensors of `assets/tensors.safetensors` or `golden/tensors.safetensors`."""
@@ -122,6 +130,27 @@ class Checkpoint:
             return load_file(self.folder / name)
         except SafetensorError as problem:
             raise CheckpointError("{file} cannot be read.", file=f"{self.name}/{name}") from problem
+
+    def _load_network(self) -> nn.Module:
+        from huggingface_hub import load_torch_model
+
+        model = self._build()
+        load_torch_model(model, self.folder, strict=True, safe=True)
+        return model
+
+    def _load_pipeline(self) -> Any:
+        import diffusers
+        import transformers
+
+        if (class_name := json.loads(self._read(PIPELINE_INDEX)).get("_class_name")) not in PIPELINES:
+            raise CheckpointError("{name} names an unknown class.", name=self.name)
+        for library in (diffusers, transformers):
+            library.utils.logging.disable_progress_bar()
+        pipeline = getattr(diffusers, class_name).from_pretrained(
+            self.folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
 
     def _build(self) -> nn.Module:
         config = json.loads(self._read("config.json"))
@@ -155,7 +184,7 @@ class Checkpoint:
 
 
 def _is_weights(name: str) -> bool:
-    return name == "config.json" or (name.startswith("model") and name.endswith((".safetensors", ".json")))
+    return not name.startswith(("README.md", "assets/", "golden/"))
 
 
 def _write_sums(folder: Path) -> None:
@@ -166,7 +195,7 @@ def _write_sums(folder: Path) -> None:
 
 def write_checkpoint(
     folder: Path,
-    model: nn.Module,
+    model: Any,
     config: Mapping[str, Any],
     card: Card,
     example: Mapping[str, Tensor],
@@ -175,31 +204,64 @@ def write_checkpoint(
     """Make or replace `folder` whole.
 
     Args:
-        model: its weights are stored as fp16.
-        config: {"class": ..., "args": ...} that rebuilds it.
+        model: a network or a diffusers pipeline; its weights are stored as fp16.
+        config: {"class": ..., "args": ...} that rebuilds a network; a pipeline brings its own.
         example: inputs of one call; they and the outputs of the weights as stored are the golden tensors.
         assets: tensors for `assets/tensors.safetensors`.
     """
-    from huggingface_hub import save_torch_state_dict
-
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "golden").mkdir(parents=True)
-    half = {key: t.half() if t.is_floating_point() else t for key, t in model.state_dict().items()}
-    save_torch_state_dict(half, partial, max_shard_size=MAX_SHARD)
-    (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    if isinstance(model, nn.Module):
+        _save_network(model, config, partial)
+    else:
+        _save_pipeline(model, partial)
     if assets:
         (partial / "assets").mkdir()
         save_file({key: t.contiguous() for key, t in assets.items()}, partial / ASSETS)
     _write_sums(partial)
     with torch.no_grad():
-        output = Checkpoint(partial).load()(**example)
+        output = golden_output(Checkpoint(partial).load(), example)
     save_file({**example, "output": output.contiguous()}, partial / "golden" / "tensors.safetensors")
     (partial / "README.md").write_text(card.to_markdown(folder.name), encoding="utf-8")
     _write_sums(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return Checkpoint(folder)
+
+
+def golden_output(model: Any, example: Mapping[str, Tensor]) -> Tensor:
+    """What the golden tensors hold: `model(**example)`, for a pipeline one call through each of its networks.
+
+    Args:
+        example: of a pipeline: `input_ids` (B, L), `x_t` (B, C, H, W) and `timesteps` (B,).
+    """
+    if isinstance(model, nn.Module):
+        return model(**example)  # type: ignore[no-any-return]
+    words = model.text_encoder(example["input_ids"]).last_hidden_state
+    prediction = model.unet(example["x_t"], example["timesteps"], words).sample
+    return model.vae.decode(prediction / model.vae.config.scaling_factor).sample  # type: ignore[no-any-return]
+
+
+def _save_network(model: nn.Module, config: Mapping[str, Any], folder: Path) -> None:
+    from huggingface_hub import save_torch_state_dict
+
+    half = {key: t.half() if t.is_floating_point() else t for key, t in model.state_dict().items()}
+    save_torch_state_dict(half, folder, max_shard_size=MAX_SHARD)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _save_pipeline(pipeline: Any, folder: Path) -> None:
+    """Each part by its own library, and the index that names them."""
+    for name, part in pipeline.components.items():
+        if isinstance(part, nn.Module):
+            copy.deepcopy(part).half().save_pretrained(folder / name, max_shard_size=MAX_SHARD)
+        elif part is not None:
+            part.save_pretrained(folder / name)
+    pipeline.save_config(folder)
+    # transformers computes in the type that its config names: without this, plain diffusers would mix fp16 and fp32
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2) + "\n")
 
 
 class ModelStore:
@@ -217,7 +279,7 @@ class ModelStore:
         self.folder, self.device, self.budget = folder, device, budget
         self.turn = DeviceLock()
         self._lock = threading.RLock()
-        self._models: OrderedDict[str, nn.Module] = OrderedDict()
+        self._models: OrderedDict[str, Any] = OrderedDict()
         self._assets: dict[str, dict[str, Tensor]] = {}
 
     def names(self) -> list[str]:
@@ -233,16 +295,18 @@ class ModelStore:
             raise CheckpointError("There is no checkpoint {name} in {folder}.", name=repr(name), folder=self.folder)
         return Checkpoint(self.folder / name)
 
-    def get(self, name: str) -> nn.Module:
-        """The network, ready on the device.
+    def get(self, name: str) -> Any:
+        """The network or pipeline, ready on the device.
 
         Raises:
             CheckpointError: it is missing or damaged.
         """
         with self._lock:
             if name not in self._models:
-                model = _folded(self.checkpoint(name).load())
-                self._models[name] = model.to(self.device, memory_format=layout(model, self.device))  # type: ignore[call-overload]
+                model = self.checkpoint(name).load()
+                for network in map(_folded, _networks(model)):
+                    network.to(self.device, memory_format=layout(network, self.device))  # type: ignore[call-overload]
+                self._models[name] = model
                 self._evict()
             self._models.move_to_end(name)
             return self._models[name]
@@ -266,6 +330,12 @@ class ModelStore:
             self._models.popitem(last=False)
 
 
+def _networks(model: Any) -> list[nn.Module]:
+    """The model itself, or the networks among the parts of a pipeline."""
+    parts = [model] if isinstance(model, nn.Module) else model.components.values()
+    return [part for part in parts if isinstance(part, nn.Module)]
+
+
 def _folded(model: nn.Module) -> nn.Module:
     """Batch norms folded into the convolutions before them: the same function in half the time."""
     for block in model.modules():
@@ -276,5 +346,6 @@ def _folded(model: nn.Module) -> nn.Module:
     return model
 
 
-def _bytes(model: nn.Module) -> int:
-    return sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+def _bytes(model: Any) -> int:
+    tensors = (t for network in _networks(model) for t in (*network.parameters(), *network.buffers()))
+    return sum(t.numel() * t.element_size() for t in tensors)

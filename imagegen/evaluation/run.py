@@ -6,16 +6,20 @@ from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
-from imagegen.evaluation import classic_gan, digits
+from imagegen.evaluation import classic_gan, digits, vae
 
 __all__ = ["EVALUATIONS", "evaluate"]
 
 EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], digits.Figures]] = {
+    "ae-mnist-2d": vae.evaluate_autoencoder,
     "digit-classifier": digits.evaluate_classifier,
     "gan-mnist": digits.evaluate_gan,
     "gan-mnist-dcgan": classic_gan.evaluate_digits,
     "gan-mnist-discriminator": digits.evaluate_discriminator,
     "gan-mnist-mlp": classic_gan.evaluate_digits,
+    "vae-celeba": vae.evaluate_faces,
+    "vae-mnist": vae.evaluate_digits,
+    "vae-mnist-2d": vae.evaluate_digits,
 }
 """What measures each checkpoint: (store, name, sources) -> figures."""
 

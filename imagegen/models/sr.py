@@ -50,7 +50,7 @@ class _Residual(nn.Module):
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(self.first(x).relu())  # type: ignore[no-any-return]
+        return x + self.second(self.first(x).relu_())  # type: ignore[no-any-return]
 
 
 class PatchCritic(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
+from imagegen.checkpoints import ModelStore, golden_output
 from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
@@ -134,7 +134,8 @@ def verify(store: ModelStore, name: str) -> None:
     golden = checkpoint.tensors("golden/tensors.safetensors")
     wanted = golden.pop("output")
     with torch.no_grad():
-        output = store.get(name)(**{key: tensor.to(store.device) for key, tensor in golden.items()}).cpu()
+        example = {key: tensor.to(store.device) for key, tensor in golden.items()}
+        output = golden_output(store.get(name), example).cpu()
     _compare(name, output, wanted)
     for picture in sorted(checkpoint.folder.glob("golden/*.png")):
         shown = to_tensor(open_picture(picture))

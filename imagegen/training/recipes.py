@@ -7,6 +7,7 @@ import torch
 from imagegen.errors import InputError
 from imagegen.training.classic_gan import dcgan_digits, dcgan_faces, mlp_digits
 from imagegen.training.classifier import ClassifierRecipe
+from imagegen.training.diffusion import DigitDiffusionRecipe
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.recipe import Recipe
 from imagegen.training.sr import sr_x4, sr_x4_real
@@ -19,6 +20,7 @@ SIZES = ("small", "large")
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {
     "ae-mnist-2d": autoencoder_2d,
+    "ddpm-mnist": DigitDiffusionRecipe,
     ClassifierRecipe.name: ClassifierRecipe,
     "gan-celeba": dcgan_faces,
     ConditionalGanRecipe.name: ConditionalGanRecipe,

@@ -1,0 +1,217 @@
+"""`gan-mnist-mlp`, `gan-mnist-dcgan`, `gan-celeba`: the tutorials' GANs, to hold the others against.
+
+Binary cross-entropy, one step of each network in turn, a constant learning rate. What tutorials often get wrong
+is right here: real pictures lie in [-1, 1] like those of a tanh, a step never has a smaller last batch, and
+the discriminator's step sends no gradient into the generator. The generator that ships is an average of its
+weights.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.faces import faces, made_up_faces
+from imagegen.data.pictures import Pictures, Sources
+from imagegen.models import classic_gan as gan
+from imagegen.training.recipe import Export, Step, follow
+
+__all__ = ["ClassicGanRecipe", "dcgan_digits", "dcgan_faces", "mlp_digits"]
+
+LEARNING_RATE = 2e-4
+EMA_PICTURES = 50_000
+"""Half-life of the weight average."""
+SETTLING = 500
+"""Codes that the batch norms of the average are measured on."""
+
+
+@dataclass(frozen=True)
+class _Data:
+    needs: tuple[str, ...]
+    load: Callable[[Path | None, str], Pictures]
+    made_up: Callable[[], Pictures]
+    facts: str
+    licence: str
+    caution: str = ""
+
+
+_DIGITS = _Data(
+    ("mnist",),
+    mnist,
+    made_up_digits,
+    "MNIST, 55,000 training digits (the last 5,000 kept back for validation)",
+    "cc-by-sa-3.0",
+)
+_FACES = _Data(
+    ("celeba",),
+    faces,
+    made_up_faces,
+    "CelebA, aligned training faces at 64x64 (the last 10,000 ids kept back for validation)",
+    "other",
+    " For non-commercial research only, as CelebA is. CelebA shows celebrities, mostly young, light-skinned and "
+    "smiling, and so does this network; CelebA's attribute labels are noisy, and none were used here.",
+)
+
+
+class ClassicGanRecipe:
+    """One generator and one discriminator, without labels.
+
+    Args:
+        name: of recipe and checkpoint.
+        data: what it learns.
+        generator, discriminator: fresh networks.
+        args: constructor arguments of the generator.
+        steps, batch: of a whole run.
+        betas: of Adam.
+        summary: for the card.
+    """
+
+    compiled = ("generator", "discriminator")
+
+    def __init__(
+        self,
+        name: str,
+        data: _Data,
+        generator: gan.MlpGenerator | gan.DcganGenerator,
+        discriminator: nn.Module,
+        args: Mapping[str, Any],
+        steps: int,
+        batch: int,
+        betas: tuple[float, float],
+        summary: str,
+    ) -> None:
+        self.name, self.data, self.args, self.summary = name, data, args, summary
+        self.needs = data.needs
+        self.steps, self.batch = steps, batch
+        self.betas = betas
+        self.generator, self.discriminator = generator, discriminator
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.networks: dict[str, nn.Module] = {
+            "generator": generator,
+            "discriminator": discriminator,
+            "average": self.average,
+        }
+        self.frozen: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(self.networks[name].parameters(), betas=betas, fused=True)
+            for name in ("generator", "discriminator")
+        }
+
+    def load_data(self, sources: Sources) -> Pictures:
+        return self.data.load(sources.root(0), "train")
+
+    def made_up_data(self) -> Pictures:
+        return self.data.made_up()
+
+    def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
+        z = step.normal(self.generator.z_dim)
+        with step.autocast():
+            fake = self.generator(z)
+            real_logits = self.discriminator(pictures).float()
+            fake_logits = self.discriminator(fake.detach()).float()
+            loss_d = gan.discriminator_loss(real_logits, fake_logits)
+        step.update(self.optimizers["discriminator"], loss_d, LEARNING_RATE)
+
+        self.discriminator.requires_grad_(False)
+        with step.autocast():
+            loss_g = gan.generator_loss(self.discriminator(fake).float())
+        step.update(self.optimizers["generator"], loss_g, LEARNING_RATE)
+        self.discriminator.requires_grad_(True)
+
+        half_life = min(EMA_PICTURES, 0.05 * step.batch * (step.index + 1))
+        follow(self.average, self.generator, 0.5 ** (step.batch / half_life))
+        return {
+            "loss D": loss_d.detach(),
+            "loss G": loss_g.detach(),
+            "D(real)": real_logits.detach().sigmoid().mean(),
+            "D(fake)": fake_logits.detach().sigmoid().mean(),
+        }
+
+    @torch.no_grad()
+    def preview(self) -> Tensor:
+        """The same 25 codes, drawn by the average."""
+        z = torch.randn(25, self.average.z_dim, generator=torch.Generator().manual_seed(1))
+        return _settled(self.average)(z.to(next(self.average.parameters()).device))  # type: ignore[no-any-return]
+
+    def exports(self, sources: Sources) -> list[Export]:
+        return [
+            Export(
+                name=self.name,
+                model=_settled(self.average),
+                class_name=f"classic_gan.{type(self.generator).__name__}",
+                args=self.args,
+                example={"z": torch.randn(4, self.average.z_dim, generator=torch.Generator().manual_seed(2))},
+                summary=self.summary + self.data.caution,
+                data=self.data.facts,
+                licence=self.data.licence,
+                details={
+                    "loss": "binary cross-entropy, non-saturating",
+                    "optimiser": f"Adam {self.betas}",
+                    "learning rate": LEARNING_RATE,
+                    "EMA half-life": f"{EMA_PICTURES:,} pictures",
+                },
+            )
+        ]
+
+
+def mlp_digits(size: str) -> ClassicGanRecipe:
+    """The first GAN of most tutorials; it has one size."""
+    return ClassicGanRecipe(
+        "gan-mnist-mlp",
+        _DIGITS,
+        gan.MlpGenerator(),
+        gan.MlpDiscriminator(),
+        args={},
+        steps=100_000,
+        batch=100,
+        betas=(0.9, 0.999),
+        summary="Draws digits from a code of 100 numbers: the tutorials' first GAN, three linear layers.",
+    )
+
+
+def dcgan_digits(size: str) -> ClassicGanRecipe:
+    args: dict[str, Any] = {"start": 7, "widths": (256, 128) if size == "large" else (128, 64), "colours": 1}
+    return ClassicGanRecipe(
+        "gan-mnist-dcgan",
+        _DIGITS,
+        gan.DcganGenerator(**args),
+        gan.DcganDiscriminator(**args),
+        args=args,
+        steps=40_000 if size == "large" else 8_000,
+        batch=128,
+        betas=(0.5, 0.999),
+        summary="Draws digits from a code of 100 numbers: the tutorials' DCGAN.",
+    )
+
+
+def dcgan_faces(size: str) -> ClassicGanRecipe:
+    """DCGAN at the size of the paper; a CPU is too slow for faces, so it has one size."""
+    args: dict[str, Any] = {"start": 4, "widths": (512, 256, 128, 64), "colours": 3}
+    return ClassicGanRecipe(
+        "gan-celeba",
+        _FACES,
+        gan.DcganGenerator(**args),
+        gan.DcganDiscriminator(**args),
+        args=args,
+        steps=40_000,
+        batch=128,
+        betas=(0.5, 0.999),
+        summary="Draws faces of 64x64 from a code of 100 numbers: the DCGAN of Radford et al. (2015).",
+    )
+
+
+@torch.no_grad()
+def _settled(generator: gan.MlpGenerator | gan.DcganGenerator) -> nn.Module:
+    """A copy whose batch norms were measured with its own weights: those of an average were nobody's."""
+    settled = copy.deepcopy(generator).train()
+    for layer in settled.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0  # what is measured replaces what was there
+    z = torch.randn(SETTLING, generator.z_dim, generator=torch.Generator().manual_seed(3))
+    settled(z.to(next(settled.parameters()).device))
+    return settled.eval()
