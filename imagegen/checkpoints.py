@@ -38,6 +38,8 @@ from imagegen.errors import CheckpointError
 __all__ = ["CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
 
 CLASSES = (
+    "attributes.FaceAttributes",
+    "autoencoder.FaceAutoencoder",
     "classic_gan.DcganGenerator",
     "classic_gan.MlpGenerator",
     "classifier.DigitClassifier",
@@ -45,6 +47,8 @@ CLASSES = (
     "gan.ConditionalDiscriminator",
     "gan.ConditionalGenerator",
     "sr.SuperResolver",
+    "style.FastStyle",
+    "style.FeatureNetwork",
     "vae.Vae",
 )
 """Every class that a config may name, below `imagegen.models`."""
@@ -240,7 +244,7 @@ def golden_output(model: Any, example: Mapping[str, Tensor]) -> Tensor:
         return model(**example)  # type: ignore[no-any-return]
     words = model.text_encoder(example["input_ids"]).last_hidden_state
     prediction = model.unet(example["x_t"], example["timesteps"], words).sample
-    return model.vae.decode(prediction / model.vae.config.scaling_factor).sample  # type: ignore[no-any-return]
+    return model.vae.decode(prediction).sample  # type: ignore[no-any-return]
 
 
 def _save_network(model: nn.Module, config: Mapping[str, Any], folder: Path) -> None:
@@ -255,7 +259,8 @@ def _save_pipeline(pipeline: Any, folder: Path) -> None:
     """Each part by its own library, and the index that names them."""
     for name, part in pipeline.components.items():
         if isinstance(part, nn.Module):
-            copy.deepcopy(part).half().save_pretrained(folder / name, max_shard_size=MAX_SHARD)
+            half: Any = copy.deepcopy(part).half()
+            half.save_pretrained(folder / name, max_shard_size=MAX_SHARD)
         elif part is not None:
             part.save_pretrained(folder / name)
     pipeline.save_config(folder)

@@ -8,18 +8,24 @@ from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.digits import COUNT, SEED, Figures, digit_figures
+from imagegen.evaluation.faces import FID_FACES, face_figures
 from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.models.classic_gan import DcganGenerator, MlpGenerator
 
-__all__ = ["evaluate_digits"]
+__all__ = ["evaluate_digits", "evaluate_faces"]
 
 
 def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int = COUNT) -> Figures:
-    """`digit_figures` but for reading: no digit was asked for."""
+    """`digit_figures` of pictures for which no digit was asked, picture i from seed i."""
     return digit_figures(_draw(store, name, count), None, store, sources.root())
 
 
+def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FID_FACES) -> Figures:
+    """`face_figures` of pictures, picture i from seed i."""
+    return face_figures(_draw(store, name, count), store, sources)
+
+
 def _draw(store: ModelStore, name: str, count: int) -> Tensor:
-    """Pictures (count, C, H, W) as saved, picture i from seed i."""
+    """Pictures (count, C, H, W), as saved."""
     generator = cast(DcganGenerator | MlpGenerator, store.get(name))
     return as_saved(in_batches(generator, picture_noise(SEED, count, generator.z_dim)))

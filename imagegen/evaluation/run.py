@@ -6,17 +6,23 @@ from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
-from imagegen.evaluation import classic_gan, digits, vae
+from imagegen.evaluation import classic_gan, digits, faces, sr, vae
 
 __all__ = ["EVALUATIONS", "evaluate"]
 
 EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], digits.Figures]] = {
     "ae-mnist-2d": vae.evaluate_autoencoder,
     "digit-classifier": digits.evaluate_classifier,
+    "face-attributes": faces.evaluate_attributes,
+    "face-autoencoder": faces.evaluate_autoencoder,
+    "gan-celeba": classic_gan.evaluate_faces,
     "gan-mnist": digits.evaluate_gan,
     "gan-mnist-dcgan": classic_gan.evaluate_digits,
     "gan-mnist-discriminator": digits.evaluate_discriminator,
     "gan-mnist-mlp": classic_gan.evaluate_digits,
+    "sr-x4": sr.evaluate_sr,
+    "sr-x4-real": sr.evaluate_sr_real,
+    "srgan-x4": sr.evaluate_sr,
     "vae-celeba": vae.evaluate_faces,
     "vae-mnist": vae.evaluate_digits,
     "vae-mnist-2d": vae.evaluate_digits,

@@ -115,7 +115,8 @@ def copies(model: nn.Module, pictures: Tensor, how: str) -> Figures:
 
     seen = as_saved(in_batches(model, pictures))
     error = (seen - pictures).square().flatten(1).mean(dim=1)
-    similarity = cast(Tensor, structural_similarity_index_measure(seen, pictures, data_range=2.0))
+    light = 0.5 * seen + 0.5, 0.5 * pictures + 0.5  # SSIM compares mean brightness, which must not be negative
+    similarity = cast(Tensor, structural_similarity_index_measure(*light, data_range=1.0))
     return {
         "PSNR of reconstructions": _figure((10 * torch.log10(4 / error)).mean().item(), f"dB; {how}"),
         "SSIM of reconstructions": _figure(similarity.item(), how),

@@ -167,7 +167,7 @@ def mlp_digits(size: str) -> ClassicGanRecipe:
         gan.MlpGenerator(),
         gan.MlpDiscriminator(),
         args={},
-        steps=100_000,
+        steps=110_000,
         batch=100,
         betas=(0.9, 0.999),
         summary="Draws digits from a code of 100 numbers: the tutorials' first GAN, three linear layers.",

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from imagegen.data.pictures import Pictures
 from imagegen.devices import choose_device, layout
-from imagegen.errors import TrainingError
+from imagegen.errors import DeviceError, TrainingError
 from imagegen.images import grid, to_pictures
 from imagegen.training.recipe import Recipe, Step, rng_of
 from imagegen.training.run import Run, current_commit
@@ -62,12 +63,11 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     """Run `recipe` on `data` to its planned end, saving every 20 seconds.
 
     Raises:
-        DeviceError: the device is not there.
+        DeviceError: the device is not there, or was numbered for more than one process.
         TrainingError: a loss is not finite (the last good state is kept), the folder holds another run, or
             the disk is full.
     """
-    device = choose_device(options.device)
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=options.precision)
+    accelerator = _accelerator(options)
     for network in (*recipe.networks.values(), *recipe.frozen.values()):
         network.to(accelerator.device, memory_format=layout(network, accelerator.device))  # type: ignore[call-overload]
     if accelerator.device.type == "cuda":
@@ -80,9 +80,11 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
                 "{folder} holds a run of {name}; choose another --output.", folder=run.folder, name=name
             )
         facts = run.restore(recipe.networks, recipe.optimizers)
-        run.forget_after(facts["step"])
+        if accelerator.is_main_process:
+            run.forget_after(facts["step"])
     else:
-        run.start()
+        if accelerator.is_main_process:
+            run.start()
         facts = _new_facts(recipe, options, accelerator)
     data = data.to(accelerator.device)
     training = _Loop(recipe, data, run, facts, accelerator)
@@ -97,6 +99,20 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
         if training.board is not None:
             training.board.close()
     return run
+
+
+def _accelerator(options: Options) -> Accelerator:
+    device = choose_device(options.device)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # which a single process of Accelerate's then takes
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=options.precision)
+    if device.index is not None and accelerator.num_processes > 1:
+        raise DeviceError(
+            "Each of the {count} processes takes a device of its own; say --device {kind}, without a number.",
+            count=accelerator.num_processes,
+            kind=device.type,
+        )
+    return accelerator
 
 
 def compile_networks(recipe: Recipe) -> None:
@@ -196,27 +212,34 @@ class _Loop:
         return self.recipe.step(pictures, labels, step)
 
     def _plan(self, warm: float) -> int:
-        """Steps that fit into the minutes at the speed since `warm`, the seconds at step `SPEED_FROM`."""
+        """Steps that fit into the minutes at the speed since `warm`, the seconds at step `SPEED_FROM`.
+
+        The first process plans for all: they must stop at the same step.
+        """
         each = (self.facts["seconds"] - warm) / (SPEED_TO - SPEED_FROM)
         left = self.facts["minutes"] * 60 - self.facts["seconds"]
-        return SPEED_TO + max(0, int(left / each))
+        steps = torch.tensor(SPEED_TO + max(0, int(left / each)), device=self.accelerator.device)
+        return int(broadcast(steps))
 
     def _moments(self, steps: int) -> set[int]:
         """About 30 moments, closer together at first, where a picture changes most."""
         return {round(steps * (k / (MOMENTS - 1)) ** 2) for k in range(MOMENTS)}
 
     def _moment(self, step: int) -> None:
-        pictures = self.recipe.preview()
-        if pictures is None or self.board is None:
+        if self.board is None or (pictures := self.recipe.preview()) is None:
             return
         sheet = grid(to_pictures(pictures), columns=5)
         sheet.save(self.run.moments / f"{step:07d}.png")
         self.board.add_images("samples", (pictures.float().cpu() + 1) / 2, step)
 
     def _log(self, sums: dict[str, Tensor]) -> float:
-        """Check and write the mean losses since the last log; returns pictures a second."""
+        """Check and write the mean losses since the last log; returns pictures a second.
+
+        They are means over the processes too, so that what is not finite in one of them stops all.
+        """
         steps = (self.facts["step"] - 1) % LOG_STEPS + 1
-        losses = {key: float(value) / steps for key, value in sums.items()}
+        means = self.accelerator.reduce(torch.stack([value.float() for value in sums.values()]), "mean") / steps
+        losses = dict(zip(sums, means.tolist(), strict=True))
         for key, value in losses.items():
             if value != value or abs(value) == float("inf"):
                 raise TrainingError(

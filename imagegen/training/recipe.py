@@ -92,8 +92,8 @@ class Step:
         loss.backward()  # type: ignore[no-untyped-call]
         for group in optimizer.param_groups:
             group["lr"] = lr
-            if self.accelerator.num_processes > 1:
-                for parameter in group["params"]:
+            for parameter in group["params"]:
+                if self.accelerator.num_processes > 1 and parameter.grad is not None:
                     parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
         if clip is not None:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]

@@ -5,12 +5,16 @@ from collections.abc import Callable
 import torch
 
 from imagegen.errors import InputError
+from imagegen.training.attributes import AttributesRecipe
+from imagegen.training.autoencoder import AutoencoderRecipe
 from imagegen.training.classic_gan import dcgan_digits, dcgan_faces, mlp_digits
 from imagegen.training.classifier import ClassifierRecipe
 from imagegen.training.diffusion import DigitDiffusionRecipe
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.recipe import Recipe
-from imagegen.training.sr import sr_x4, sr_x4_real
+from imagegen.training.sr import SuperResolutionGanRecipe, sr_x4, sr_x4_real
+from imagegen.training.style import FastStyleRecipe, StyleFeaturesRecipe
+from imagegen.training.text_to_image import TextToImageRecipe
 from imagegen.training.vae import FaceVaeRecipe, autoencoder_2d, vae_2d, vae_digits
 
 __all__ = ["RECIPES", "SIZES", "build"]
@@ -22,12 +26,18 @@ RECIPES: dict[str, Callable[[str], Recipe]] = {
     "ae-mnist-2d": autoencoder_2d,
     "ddpm-mnist": DigitDiffusionRecipe,
     ClassifierRecipe.name: ClassifierRecipe,
+    AttributesRecipe.name: AttributesRecipe,
+    AutoencoderRecipe.name: AutoencoderRecipe,
     "gan-celeba": dcgan_faces,
     ConditionalGanRecipe.name: ConditionalGanRecipe,
     "gan-mnist-dcgan": dcgan_digits,
     "gan-mnist-mlp": mlp_digits,
+    TextToImageRecipe.name: TextToImageRecipe,
     "sr-x4": sr_x4,
     "sr-x4-real": sr_x4_real,
+    SuperResolutionGanRecipe.name: SuperResolutionGanRecipe,
+    FastStyleRecipe.name: FastStyleRecipe,
+    StyleFeaturesRecipe.name: StyleFeaturesRecipe,
     "vae-celeba": FaceVaeRecipe,
     "vae-mnist": vae_digits,
     "vae-mnist-2d": vae_2d,

@@ -2,24 +2,35 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from imagegen.checkpoints import Checkpoint
 from imagegen.data.photos import made_up_photos, photos, shrunk, spoilt, tiles
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.images import to_tensor
-from imagegen.models.sr import SuperResolver
+from imagegen.models import gan
+from imagegen.models.perceptual import Vgg19, load_vgg
+from imagegen.models.sr import PatchCritic, SuperResolver
 from imagegen.training.recipe import Export, Step, follow
 
-__all__ = ["SuperResolutionRecipe", "sr_x4", "sr_x4_real"]
+__all__ = ["SuperResolutionGanRecipe", "SuperResolutionRecipe", "sr_x4", "sr_x4_real"]
 
 LEARNING_RATE = 1e-3
+GAN_LEARNING_RATE = 2e-4
+CRITIC_LEARNING_RATE = 4e-4
 WARMUP = 0.02
+FEATURES = ("relu1_1", "relu2_1", "relu3_1")
+"""Layers of VGG-19 that must agree."""
+ADVERSARIAL = 0.05
+PIXELS = 0.5
 EMA_STEPS, EMA_SHARE = 1_000, 0.05
 """Steps that the average of weights looks back, or this share of those so far."""
 PREVIEWS = 3
@@ -44,7 +55,7 @@ class SuperResolutionRecipe:
 
     def __init__(self, size: str, name: str, shrink: Callable[[Image.Image], Image.Image], seen: str) -> None:
         self.name, self.shrink, self.seen = name, shrink, seen
-        self.steps, self.batch = {"small": (40_000, 16), "large": (60_000, 64)}[size]
+        self.steps, self.batch = {"small": (45_000, 16), "large": (60_000, 64)}[size]
         self.network = SuperResolver()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
@@ -65,7 +76,7 @@ class SuperResolutionRecipe:
             restored = self.network(low_res)
         loss = F.l1_loss(restored.float(), high_res)
         step.update(self.optimizers["adam"], loss, LEARNING_RATE * _warm_cosine(step.progress))
-        follow(self.average, self.network, 1 - 1 / min(EMA_STEPS, 1 + EMA_SHARE * step.index))
+        _follow(self.average, self.network, step)
         return {"loss": loss.detach()}
 
     def preview(self) -> Tensor:
@@ -73,25 +84,127 @@ class SuperResolutionRecipe:
 
     def exports(self, sources: Sources) -> list[Export]:
         return [
-            Export(
-                name=self.name,
-                model=self.average,
-                class_name="sr.SuperResolver",
-                args={"width": self.average.width, "blocks": self.average.blocks},
-                example={"low_res": _low_res_rings()},
-                summary="Four times as many pixels a side, as near to the photo as it can be. "
-                "For non-commercial research only, as its data are.",
-                data=DATA,
-                licence="other",
-                details={
+            _export(
+                self.name,
+                self.average,
+                "Four times as many pixels a side, as near to the photo as it can be.",
+                {
                     "loss": "mean absolute error",
                     "learning rate": f"{LEARNING_RATE} to 0",
-                    "augmentation": "flips and quarter turns",
                     "low resolution": self.seen,
-                    "EMA": f"of the last {EMA_STEPS:,} steps",
                 },
             )
         ]
+
+
+class SuperResolutionGanRecipe:
+    """SRGAN (Ledig et al. 2017): details that look right instead of the mean of all that could be there.
+
+    It starts from `sr-x4`. Features of VGG-19 say what the photo shows; a critic of patches says whether
+    they look real, each held against the true one at its place (relativistic pairing).
+    """
+
+    name = "srgan-x4"
+    needs = ("photos", "sr-x4")
+    compiled = ("network",)
+
+    def __init__(self, size: str) -> None:
+        self.steps, self.batch = {"small": (8_000, 4), "large": (20_000, 32)}[size]
+        self.network = SuperResolver()
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.critic = PatchCritic()
+        self.networks: dict[str, nn.Module] = {
+            "network": self.network,
+            "average": self.average,
+            "critic": self.critic,
+        }
+        self.frozen: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(self.networks[name].parameters(), betas=(0.5, 0.99), fused=True)
+            for name in ("network", "critic")
+        }
+
+    def load_data(self, sources: Sources) -> Pictures:
+        start = Checkpoint(sources.root(1) or Path("checkpoints/sr-x4")).load().state_dict()
+        for network in (self.network, self.average):
+            network.load_state_dict(start)
+        self.frozen["vgg"] = load_vgg(sources.features, FEATURES[-1])
+        return tiles(photos(sources.root(), "train"))
+
+    def made_up_data(self) -> Pictures:
+        self.frozen["vgg"] = Vgg19(FEATURES[-1]).eval().requires_grad_(False)
+        return tiles(made_up_photos())
+
+    def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
+        high_res, low_res = _turned(pictures, labels, step)
+        with step.autocast():
+            restored = self.network(low_res)
+        measured = self._critic_step(high_res, restored.detach().float(), step)
+        measured |= self._network_step(high_res, restored.float(), step)
+        _follow(self.average, self.network, step)
+        return measured
+
+    def _critic_step(self, high_res: Tensor, restored: Tensor, step: Step) -> dict[str, Tensor]:
+        with step.autocast():
+            real, fake = self.critic(torch.cat([high_res, restored])).float().chunk(2)
+        loss = gan.discriminator_loss(real, fake)
+        step.update(self.optimizers["critic"], loss, CRITIC_LEARNING_RATE * _warm_cosine(step.progress))
+        return {"loss D": loss.detach(), "D real - fake": (real - fake).detach().mean()}
+
+    def _network_step(self, high_res: Tensor, restored: Tensor, step: Step) -> dict[str, Tensor]:
+        self.critic.requires_grad_(False)
+        with step.autocast():
+            with torch.no_grad():
+                real, wanted = self.critic(high_res), self.frozen["vgg"](high_res)
+            fake, seen = self.critic(restored), self.frozen["vgg"](restored)
+        adversarial = gan.generator_loss(real.float(), fake.float())
+        content = torch.stack([F.l1_loss(seen[layer].float(), wanted[layer].float()) for layer in FEATURES]).mean()
+        pixels = F.l1_loss(restored, high_res)
+        loss = content + ADVERSARIAL * adversarial + PIXELS * pixels
+        step.update(self.optimizers["network"], loss, GAN_LEARNING_RATE * _warm_cosine(step.progress))
+        self.critic.requires_grad_(True)
+        return {"content": content.detach(), "adversarial": adversarial.detach(), "pixels": pixels.detach()}
+
+    def preview(self) -> Tensor:
+        return _enlarged_rings(self.average)
+
+    def exports(self, sources: Sources) -> list[Export]:
+        return [
+            _export(
+                self.name,
+                self.average,
+                "Four times as many pixels a side, with invented detail that looks real.",
+                {
+                    "start": "sr-x4",
+                    "loss": f"L1 of VGG-19 {', '.join(FEATURES)} + {ADVERSARIAL} x relativistic pairing "
+                    f"+ {PIXELS} x L1 of pixels",
+                    "learning rate": f"{GAN_LEARNING_RATE} to 0, critic {CRITIC_LEARNING_RATE} to 0",
+                    "low resolution": "antialiased bicubic",
+                },
+            )
+        ]
+
+
+def _export(name: str, network: SuperResolver, summary: str, details: Mapping[str, Any]) -> Export:
+    return Export(
+        name=name,
+        model=network,
+        class_name="sr.SuperResolver",
+        args={"width": network.width, "blocks": network.blocks},
+        example={"low_res": _low_res_rings()},
+        summary=f"{summary} For non-commercial research only, as its data are.",
+        data=DATA,
+        licence="other",
+        details={
+            "augmentation": "flips and quarter turns",
+            "EMA": f"of the last {EMA_STEPS:,} steps",
+            **details,
+        },
+    )
+
+
+def _follow(average: nn.Module, network: nn.Module, step: Step) -> None:
+    follow(average, network, 1 - 1 / min(EMA_STEPS, 1 + EMA_SHARE * step.index))
 
 
 def _low_res_rings() -> Tensor:

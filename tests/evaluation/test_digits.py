@@ -51,6 +51,13 @@ def test_read_as_asked(store: ModelStore, data_root: Path, off: int, share: floa
     assert figures["read as asked"]["value"] == share
 
 
+def test_nothing_else_changes_where_no_digit_was_asked_for(store: ModelStore, data_root: Path) -> None:
+    pictures, labels = mnist(data_root, "test")[:]
+    asked = digit_figures(pictures, labels, store, data_root)
+    assert asked.pop("read as asked")
+    assert digit_figures(pictures, None, store, data_root) == asked
+
+
 def test_discriminator_figure_counts_pairs_of_the_same_label(store: ModelStore, data_root: Path) -> None:
     figures = evaluate_discriminator(store, "gan-mnist-discriminator", Sources((data_root,)))
     real, labels = mnist(data_root, "test")[:]

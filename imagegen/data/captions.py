@@ -1,0 +1,263 @@
+"""What people may type, in English and Chinese: captions for faces from CelebA's attributes, and for emoji.
+
+One grammar serves training (captions that say what a picture shows) and measuring (prompts that ask for it). Of
+faces it speaks in terms of `imagegen.data.faces.ATTRIBUTES` and of nothing else.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from imagegen.data.emoji import EmojiFact
+
+__all__ = ["LANGUAGES", "TRAITS", "Trait", "describe", "emoji_caption", "face_caption", "traits_of"]
+
+LANGUAGES = ("en", "zh")
+MOST_TRAITS = 4
+"""Said in one caption, besides man or woman."""
+SAYS_SEX = 0.8
+"""Share of captions that say whether it is a man or a woman; the others speak of a person."""
+AS_LIST = 0.15
+"""Share of captions that are a list of words, as people type them too."""
+AGE_IN_NOUN = 0.3
+"""Share of captions with age and sex that say both in one word, such as "girl"."""
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One thing to say of a face.
+
+    Args:
+        name: in tables of figures.
+        attribute, value: the label of CelebA that it stands for, and what that is then.
+        before: English words that go before "woman".
+        after: English words that follow it, the first of them a preposition.
+        before_zh: Chinese words that go before 女士; those without 的 stand next to it.
+    """
+
+    name: str
+    attribute: str
+    value: bool
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    before_zh: tuple[str, ...] = ()
+
+
+TRAITS = (
+    Trait("smile", "Smiling", True, ("smiling", "happy"), ("with a smile",), ("微笑的", "笑着的", "面带微笑的")),
+    Trait(
+        "open mouth",
+        "Mouth_Slightly_Open",
+        True,
+        ("open-mouthed",),
+        ("with an open mouth", "with the mouth open"),
+        ("张嘴的", "张着嘴的"),
+    ),
+    Trait(
+        "glasses",
+        "Eyeglasses",
+        True,
+        ("bespectacled",),
+        ("with glasses", "wearing glasses", "with eyeglasses", "in glasses"),
+        ("戴眼镜的", "戴着眼镜的"),
+    ),
+    Trait(
+        "hat",
+        "Wearing_Hat",
+        True,
+        (),
+        ("with a hat", "wearing a hat", "in a hat"),
+        ("戴帽子的", "戴着帽子的", "头戴帽子的"),
+    ),
+    Trait("black hair", "Black_Hair", True, ("black-haired",), ("with black hair",), ("黑发", "黑发的", "黑色头发的")),
+    Trait(
+        "blond hair",
+        "Blond_Hair",
+        True,
+        ("blond", "blonde", "blond-haired"),
+        ("with blond hair", "with blonde hair"),
+        ("金发", "金发的", "金色头发的"),
+    ),
+    Trait(
+        "brown hair",
+        "Brown_Hair",
+        True,
+        ("brown-haired",),
+        ("with brown hair",),
+        ("棕发", "棕发的", "棕色头发的", "褐发的"),
+    ),
+    Trait(
+        "gray hair",
+        "Gray_Hair",
+        True,
+        ("gray-haired", "grey-haired"),
+        ("with gray hair", "with grey hair"),
+        ("灰发", "灰发的", "灰白头发的", "白发的"),
+    ),
+    Trait("bald", "Bald", True, ("bald", "bald-headed"), ("with a bald head",), ("光头", "光头的", "秃头的")),
+    Trait("bangs", "Bangs", True, (), ("with bangs", "with a fringe"), ("有刘海的", "留刘海的", "留着刘海的")),
+    Trait(
+        "wavy hair",
+        "Wavy_Hair",
+        True,
+        ("wavy-haired", "curly-haired"),
+        ("with wavy hair", "with curls"),
+        ("卷发", "卷发的", "波浪卷发的"),
+    ),
+    Trait("beard", "No_Beard", False, ("bearded",), ("with a beard",), ("有胡子的", "留胡子的", "留着胡须的")),
+    Trait(
+        "moustache",
+        "Mustache",
+        True,
+        ("moustached",),
+        ("with a moustache", "with a mustache"),
+        ("留八字胡的", "有小胡子的", "蓄着髭的"),
+    ),
+    Trait(
+        "lipstick",
+        "Wearing_Lipstick",
+        True,
+        (),
+        ("with lipstick", "wearing lipstick"),
+        ("涂口红的", "涂着口红的", "抹口红的"),
+    ),
+    Trait(
+        "earrings",
+        "Wearing_Earrings",
+        True,
+        (),
+        ("with earrings", "wearing earrings"),
+        ("戴耳环的", "戴着耳环的", "有耳环的"),
+    ),
+    Trait("man", "Male", True),
+    Trait("woman", "Male", False),
+    Trait("young", "Young", True, ("young",), (), ("年轻的", "年轻")),
+    Trait("older", "Young", False, ("older", "old", "elderly"), (), ("年长的", "上了年纪的", "老年")),
+)
+"""All that can be said of a face; man and woman are the noun that the other words stand around."""
+
+NOUNS = {
+    "man": ("man", "man", "man", "guy", "gentleman"),
+    "woman": ("woman", "woman", "woman", "lady"),
+    "": ("person", "person", "face"),
+    "young man": ("boy", "lad"),
+    "young woman": ("girl",),
+    "older man": ("old man", "grandfather"),
+    "older woman": ("old woman", "grandmother"),
+}
+NOUNS_ZH = {
+    "man": ("男人", "男士", "男性", "男子", "先生"),
+    "woman": ("女人", "女士", "女性", "女子"),
+    "": ("人",),
+    "young man": ("男孩", "小伙子", "青年男子"),
+    "young woman": ("女孩", "姑娘", "青年女子"),
+    "older man": ("老先生", "老爷爷"),
+    "older woman": ("老太太", "老奶奶"),
+}
+FRAMES = ("{}", "{}", "{}", "a photo of {}", "a portrait of {}", "a picture of {}", "photo: {}")
+FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
+EMOJI_FRAMES = ("an emoji of {}", "{} emoji", "emoji: {}", "an icon of {}", "{}")
+EMOJI_FRAMES_ZH = ("{}的表情符号", "{}表情", "一个{}的表情", "表情：{}", "{}图标", "{}")
+STYLED_FRAMES = ("{style} emoji: {}", "{style} emoji of {}", "{}, {style} style")
+STYLED_FRAMES_ZH = ("{style}表情：{}", "{style}风格的{}", "{}，{style}风格")
+
+
+def traits_of(labels: Mapping[str, bool]) -> list[Trait]:
+    """All that can truly be said of a face with these labels (attribute -> is it there)."""
+    return [trait for trait in TRAITS if labels[trait.attribute] == trait.value]
+
+
+def face_caption(labels: Mapping[str, bool], language: str, rng: random.Random) -> str:
+    """A caption of a face: 1 to 4 of its traits, and most times whether it is a man or a woman.
+
+    Args:
+        labels: attribute -> is it there.
+        language: `en` or `zh`.
+    """
+    traits = traits_of(labels)
+    sex = [trait for trait in traits if _is_sex(trait) and rng.random() < SAYS_SEX]
+    others = [trait for trait in traits if not _is_sex(trait)]
+    return describe(sex + rng.sample(others, min(len(others), rng.randint(1, MOST_TRAITS))), language, rng)
+
+
+def describe(traits: Iterable[Trait], language: str, rng: random.Random) -> str:
+    """A face with these traits, in one of many wordings and orders: `a smiling woman with glasses`.
+
+    Args:
+        traits: not both of a pair such as young and older.
+        language: `en` or `zh`.
+    """
+    said = {trait.name: trait for trait in traits}
+    noun = next((name for name in ("man", "woman") if name in said), "")
+    aged = next((f"{age} {noun}" for age in ("young", "older") if noun and age in said), None)
+    if aged is not None and rng.random() < AGE_IN_NOUN:
+        noun = aged
+    others = [trait for trait in said.values() if trait.name not in noun.split()]
+    rng.shuffle(others)
+    if language == "zh":
+        return _describe_zh(rng.choice(NOUNS_ZH[noun]), [rng.choice(trait.before_zh) for trait in others], rng)
+    return _describe_en(rng.choice(NOUNS[noun]), [rng.choice(trait.before + trait.after) for trait in others], rng)
+
+
+def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
+    """A caption of an emoji: its name, at times with keywords, with keywords alone, or with the set that drew it.
+
+    Args:
+        language: `en` or `zh`.
+    """
+    chinese = language == "zh"
+    name, keywords = (fact.name_zh, fact.keywords_zh) if chinese else (fact.name, fact.keywords)
+    some = rng.sample(keywords, min(len(keywords), rng.randint(1, 3)))
+    named = name if chinese or rng.random() < 0.5 else _with_article(name)
+    words = rng.choices(([named], [named, *some], some), weights=(7, 2, 1))[0]
+    styled = rng.random() < 0.25
+    if chinese:
+        frame = rng.choice(STYLED_FRAMES_ZH if styled else EMOJI_FRAMES_ZH)
+    else:
+        frame = rng.choice(STYLED_FRAMES if styled else EMOJI_FRAMES)
+    return frame.format(("、" if chinese else ", ").join(words), style=fact.set)
+
+
+def _is_sex(trait: Trait) -> bool:
+    return trait.attribute == "Male"
+
+
+def _describe_en(noun: str, words: Sequence[str], rng: random.Random) -> str:
+    """Words that begin with a preposition follow the noun, those of the same preposition together."""
+    if rng.random() < AS_LIST:
+        return ", ".join([noun, *(_split(word)[1] for word in words)])
+    before: list[str] = []
+    after: dict[str, list[str]] = {}
+    for word in words:
+        preposition, rest = _split(word)
+        if preposition:
+            after.setdefault(preposition, []).append(rest)
+        else:
+            before.append(rest)
+    phrase = [_with_article(" ".join([*before, noun])), *(f"{key} {_listed(rest)}" for key, rest in after.items())]
+    return rng.choice(FRAMES).format(" ".join(phrase))
+
+
+def _describe_zh(noun: str, words: Sequence[str], rng: random.Random) -> str:
+    if rng.random() < AS_LIST:
+        return rng.choice("，、").join([noun, *(word.removesuffix("的") for word in words)])
+    ordered = sorted(words, key=lambda word: not word.endswith("的"))
+    return rng.choice(FRAMES_ZH).format("".join([*ordered, noun]))
+
+
+def _split(word: str) -> tuple[str, str]:
+    """`with a hat` -> (`with`, `a hat`); `bald` -> (``, `bald`)."""
+    preposition, _, rest = word.partition(" ")
+    return (preposition, rest) if rest else ("", word)
+
+
+def _listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def _with_article(words: str) -> str:
+    """`a red heart`, `an old man`; a name that is a list or a plural goes without."""
+    if ":" in words or words.endswith("s") or not words[0].islower():
+        return words
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"

@@ -1,0 +1,222 @@
+"""`sd-mini`: a small Stable Diffusion for faces and emoji, told in English or Chinese.
+
+Everything but the autoencoder is trained here from nothing: the tokenizer and text encoder on captions made from
+attributes and names, the U-Net on the frozen autoencoder's latents, which are computed once.
+"""
+
+import copy
+import random
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from imagegen.checkpoints import ModelStore
+from imagegen.data.captions import LANGUAGES, emoji_caption, face_caption
+from imagegen.data.emoji import EmojiFact, emoji, made_up_emoji
+from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
+from imagegen.data.pictures import Pictures, Sources
+from imagegen.devices import choose_device, picture_noise
+from imagegen.errors import InputError
+from imagegen.models.autoencoder import FaceAutoencoder
+from imagegen.models.text import BOS, EOS, LENGTH, TextToImage, make_pipeline, make_tokenizer, token_ids
+from imagegen.training.diffusion import denoising_loss
+from imagegen.training.recipe import Export, Step, follow
+
+__all__ = ["PROMPTS", "TextToImageRecipe"]
+
+AUTOENCODER = "face-autoencoder"
+CAPTIONS = 8
+"""Wordings of each picture to choose from, every other one Chinese."""
+EMOJI_SHARE = 1 / 3
+"""Of the pictures in a step, about."""
+UNSAID = 0.1
+"""Share of the pictures whose caption is not said, so that guidance has a plain model to start from."""
+LEARNING_RATE = 6e-4
+WARMUP, COOLDOWN = 0.02, 0.5
+"""Shares of the run in which the learning rate climbs and falls."""
+GRADIENT_NORM = 1.0
+EMA_HALF_LIFE = 0.03
+"""Of the run so far, so that the average is never held back by its start."""
+ENCODED_AT_ONCE = 128
+PREVIEW_STEPS, PREVIEW_GUIDANCE = 6, 4.0
+PROMPTS = (
+    "a smiling young woman with blond hair and glasses",
+    "戴眼镜的微笑的金发女士",
+    "an older man with a beard",
+    "戴帽子的年轻男人",
+    "a bald man with a moustache",
+    "一位黑发女士",
+    "a woman with bangs, lipstick and earrings",
+    "灰发的老先生",
+    "a young man with brown hair",
+    "卷发女孩的肖像",
+    "an emoji of a red heart",
+    "红心的表情符号",
+    "grinning face emoji",
+    "太阳表情",
+    "an emoji of a cat",
+    "一个苹果的表情",
+    "emoji: pizza",
+    "表情：火箭",
+    "an icon of a tree",
+    "足球图标",
+)
+
+
+class TextToImageRecipe:
+    name = "sd-mini"
+    needs: tuple[str, ...] = ("celeba", "emoji")
+    compiled: tuple[str, ...] = ("model",)
+
+    def __init__(self, size: str) -> None:
+        self.steps, self.batch = {"small": (6_000, 64), "large": (12_000, 512)}[size]
+        args: dict[str, Any] = {
+            "small": {"width": 192, "layers": 3, "channels": (96, 128)},
+            "large": {"width": 256, "layers": 4, "channels": (128, 160), "blocks": 2},
+        }[size]
+        self.model = TextToImage(**args)
+        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.networks: dict[str, nn.Module] = {"model": self.model, "average": self.average}
+        self.frozen: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "adamw": torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        }
+        self.tokenizer: Any = None
+
+    def load_data(self, sources: Sources) -> Pictures:
+        return self._prepare(_autoencoder(sources), *_training_pictures(sources))
+
+    def made_up_data(self) -> Pictures:
+        autoencoder = FaceAutoencoder().eval().requires_grad_(False)
+        return self._prepare(autoencoder, made_up_faces().part(0, 32), *made_up_emoji())
+
+    def _prepare(
+        self, autoencoder: FaceAutoencoder, people: Pictures, icons: Pictures, facts: Sequence[EmojiFact]
+    ) -> Pictures:
+        """Latents of faces, of mirrored faces and of emoji, these repeated to their share, with `CAPTIONS` each."""
+        captions = _captions(people.labels, facts)
+        self.frozen["autoencoder"] = autoencoder
+        self.tokenizer = _tokenizer(captions)
+        ids = token_ids(self.tokenizer, list(chain.from_iterable(captions))).view(-1, CAPTIONS, LENGTH)
+        latents = _encode(autoencoder, torch.cat([people.pixels, people.pixels.flip(3), icons.pixels]))
+        if latents.shape[1:] != self.model.latent:
+            raise InputError(
+                "The latents of {autoencoder} are {found}; sd-mini is built for {wanted}.",
+                autoencoder=AUTOENCODER,
+                found=tuple(latents.shape[1:]),
+                wanted=self.model.latent,
+            )
+        count = len(people)
+        copies = max(1, round(2 * count * EMOJI_SHARE / (1 - EMOJI_SHARE) / len(facts)))
+        which = torch.arange(count, count + len(facts)).repeat(copies)
+        captioned = torch.cat([torch.arange(count).repeat(2), which])
+        return Pictures(torch.cat([latents[: 2 * count], latents[which + count]]), ids[captioned])
+
+    def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
+        """Latents (B, C, H, W), and the ids of their captions (B, CAPTIONS, LENGTH) to choose from."""
+        wording = (step.uniform() * CAPTIONS).long()
+        ids = labels[torch.arange(len(labels), device=labels.device), wording].long()
+        ids = torch.where(step.uniform(1) < UNSAID, _nothing_said().to(ids), ids)
+        with step.autocast():
+            loss = denoising_loss(self.model, pictures, ids, step)  # type: ignore[arg-type]
+        slope = min(1, (step.progress + 1e-4) / WARMUP, (1 - step.progress) / COOLDOWN)
+        step.update(self.optimizers["adamw"], loss, LEARNING_RATE * slope, clip=GRADIENT_NORM)
+        follow(self.average, self.model, 0.5 ** (1 / (1 + EMA_HALF_LIFE * step.index)))
+        return {"loss": loss.detach()}
+
+    @torch.no_grad()
+    def preview(self) -> Tensor:
+        """The same prompts from the same noise."""
+        autoencoder = cast(FaceAutoencoder, self.frozen["autoencoder"])
+        pipeline = make_pipeline(autoencoder.vae, self.average, self.tokenizer)
+        pictures: Tensor = pipeline(
+            list(PROMPTS),
+            latents=picture_noise(0, len(PROMPTS), *self.model.latent).to(pipeline.device),
+            num_inference_steps=PREVIEW_STEPS,
+            guidance_scale=PREVIEW_GUIDANCE,
+            output_type="pt",
+        ).images  # in [0, 1]
+        return 2 * pictures - 1
+
+    def exports(self, sources: Sources) -> list[Export]:
+        people, _, facts = _training_pictures(sources)
+        tokenizer = _tokenizer(_captions(people.labels, facts))
+        parameters = sum(parameter.numel() for parameter in self.average.parameters())
+        return [
+            Export(
+                name=self.name,
+                model=make_pipeline(_autoencoder(sources).vae, self.average, tokenizer),
+                class_name="StableDiffusionPipeline",
+                args={},
+                example={
+                    "input_ids": token_ids(tokenizer, PROMPTS[:2]).long(),
+                    "x_t": picture_noise(0, 2, *self.model.latent),
+                    "timesteps": torch.tensor([999, 400]),
+                },
+                summary="A small Stable Diffusion: draws 64x64 faces and emoji from a prompt in English or Chinese. "
+                "For non-commercial research only, as CelebA is. CelebA's people are celebrities, mostly young and "
+                "white, and its labels are noisy and follow the taste of those who labelled; what this model draws "
+                "for a word says no more than that.",
+                data=f"CelebA, {len(people):,} aligned faces without glasses beside blond hair, gray hair or a hat, "
+                f"and {len(facts):,} emoji: Noto Emoji and Blobmoji (Apache-2.0) and EmojiTwo (CC BY 4.0), with names "
+                "from Unicode CLDR",
+                licence="other",
+                details={
+                    "parameters": f"{parameters / 1e6:.1f} M beside the autoencoder",
+                    "latents": " x ".join(map(str, self.model.latent)),
+                    "tokens": len(tokenizer),
+                    "target": "velocity, min-SNR weighted, cosine schedule",
+                    "captions": f"{CAPTIONS} wordings a picture, half of them Chinese; {UNSAID:.0%} unsaid",
+                    "emoji": f"{EMOJI_SHARE:.0%} of the pictures in a step",
+                    "learning rate": LEARNING_RATE,
+                    "EMA half-life": f"{EMA_HALF_LIFE:.0%} of the run so far",
+                },
+            )
+        ]
+
+
+def _autoencoder(sources: Sources) -> FaceAutoencoder:
+    return ModelStore(sources.checkpoints, torch.device("cpu")).get(AUTOENCODER)  # type: ignore[no-any-return]
+
+
+def _training_pictures(sources: Sources) -> tuple[Pictures, Pictures, list[EmojiFact]]:
+    """Faces without the kept-out pairs, emoji without the kept-back names, and what is known of these."""
+    people = faces(sources.root(0), "train")
+    allowed = ~kept_out(people.labels)
+    icons, facts = emoji(sources.root(1), "train")
+    return Pictures(people.pixels[allowed], people.labels[allowed]), icons, facts
+
+
+def _captions(labels: Tensor, facts: Sequence[EmojiFact]) -> list[list[str]]:
+    """`CAPTIONS` wordings of each face and then of each emoji, the same every time."""
+    rng = random.Random(0)
+    languages = [LANGUAGES[k % len(LANGUAGES)] for k in range(CAPTIONS)]
+    said = [dict(zip(ATTRIBUTES, map(bool, row), strict=True)) for row in labels.tolist()]
+    return [
+        *([face_caption(face, language, rng) for language in languages] for face in said),
+        *([emoji_caption(fact, language, rng) for language in languages] for fact in facts),
+    ]
+
+
+def _tokenizer(captions: Sequence[Sequence[str]]) -> Any:
+    english, chinese = (
+        [wording for wordings in captions for wording in wordings[k :: len(LANGUAGES)]] for k in range(len(LANGUAGES))
+    )
+    return make_tokenizer(english, chinese)
+
+
+def _nothing_said() -> Tensor:
+    """Ids of the empty prompt, (LENGTH,)."""
+    return torch.tensor([BOS, *[EOS] * (LENGTH - 1)])
+
+
+@torch.no_grad()
+def _encode(autoencoder: FaceAutoencoder, pixels: Tensor) -> Tensor:
+    """Latents of pictures (N, 3, 64, 64) uint8, as float16: half precision is less than the noise they are given."""
+    device = choose_device()
+    autoencoder.to(device)
+    batches = (pixels[i : i + ENCODED_AT_ONCE].to(device) for i in range(0, len(pixels), ENCODED_AT_ONCE))
+    return torch.cat([autoencoder.encode(batch.float() / 127.5 - 1).half().cpu() for batch in batches])

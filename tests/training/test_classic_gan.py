@@ -1,0 +1,110 @@
+"""What a step of the classic GANs teaches whom, and what ships."""
+
+import copy
+import json
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from imagegen.data.pictures import Sources
+from imagegen.models import classic_gan as gan
+from imagegen.training.classic_gan import ClassicGanRecipe
+from imagegen.training.recipe import Step
+from imagegen.training.recipes import build
+
+pytestmark = pytest.mark.usefixtures("new_accelerator")
+
+
+def recipe_of(name: str) -> ClassicGanRecipe:
+    recipe = build(name, "small", seed=1)
+    assert isinstance(recipe, ClassicGanRecipe)
+    return recipe
+
+
+def run(recipe: ClassicGanRecipe, steps: int) -> dict[str, Tensor]:
+    pictures, labels = recipe.made_up_data()[:8]
+    accelerator = Accelerator(cpu=True, mixed_precision="no")
+    for index in range(steps):
+        measured = recipe.step(pictures, labels, Step(accelerator, seed=0, index=index, total=100, batch=8))
+    return measured
+
+
+def test_each_network_learns_from_its_own_loss_alone() -> None:
+    recipe = recipe_of("gan-mnist-mlp")
+    generator, discriminator = copy.deepcopy(recipe.generator), copy.deepcopy(recipe.discriminator)
+    run(recipe, 1)
+    pictures, _ = recipe.made_up_data()[:8]
+    step = Step(Accelerator(cpu=True, mixed_precision="no"), seed=0, index=0, total=100, batch=8)
+    fake = generator(step.normal(100))
+    judged = gan.discriminator_loss(discriminator(pictures), discriminator(fake.detach()))
+    wished = gan.generator_loss(recipe.discriminator(fake))  # by the discriminator after its step
+    for network, loss, trained in (
+        (discriminator, judged, recipe.discriminator),
+        (generator, wished, recipe.generator),
+    ):
+        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        for expected, parameter in zip(gradients, trained.parameters(), strict=True):
+            assert parameter.grad is not None
+            assert torch.allclose(parameter.grad, expected, atol=1e-6)
+
+
+def test_an_average_follows_and_the_discriminator_can_learn_again() -> None:
+    recipe = recipe_of("gan-mnist-dcgan")
+    start = copy.deepcopy(recipe.generator)
+    measured = run(recipe, 3)
+    assert measured.keys() == {"loss D", "loss G", "D(real)", "D(fake)"}
+    assert not any(value.requires_grad for value in measured.values())
+    assert all(p.requires_grad for p in recipe.discriminator.parameters())
+    before, now, average = (
+        torch.cat([p.detach().flatten() for p in network.parameters()])
+        for network in (start, recipe.generator, recipe.average)
+    )
+    assert 0 < (average - now).norm() < (before - now).norm()
+
+
+def test_what_ships_has_batch_norms_of_its_own() -> None:
+    recipe = recipe_of("gan-mnist-dcgan")
+    run(recipe, 2)
+    kept = copy.deepcopy(recipe.average.state_dict())
+    (export,) = recipe.exports(Sources())
+    assert all(torch.equal(kept[key], tensor) for key, tensor in recipe.average.state_dict().items())
+    shipped = export.model
+    assert not shipped.training
+    seen: list[Tensor] = []
+    norms = [layer for layer in shipped.modules() if isinstance(layer, nn.BatchNorm2d)]
+    handle = norms[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        shipped(torch.randn(500, 100, generator=torch.Generator().manual_seed(9)))
+    handle.remove()
+    mean, deviation = seen[0].mean(dim=(0, 2, 3)), seen[0].std(dim=(0, 2, 3))
+    assert torch.allclose(norms[-1].running_mean, mean, atol=0.2 * deviation.mean().item())
+    assert torch.allclose(norms[-1].running_var.sqrt(), deviation, rtol=0.2)
+
+
+@pytest.mark.parametrize("name", ["gan-mnist-mlp", "gan-mnist-dcgan", "gan-celeba"])
+def test_a_checkpoint_is_rebuilt_from_what_its_config_says(name: str) -> None:
+    recipe = recipe_of(name)
+    (export,) = recipe.exports(Sources())
+    assert export.name == name
+    args = json.loads(json.dumps(dict(export.args)))
+    rebuilt = getattr(gan, export.class_name.removeprefix("classic_gan."))(**args).eval()
+    rebuilt.load_state_dict(export.model.state_dict())
+    with torch.no_grad():
+        pictures = export.model(**export.example)
+        assert torch.equal(rebuilt(**export.example), pictures)
+    assert pictures.shape[1:] == recipe.made_up_data().pixels.shape[1:]
+
+
+def test_faces_say_what_they_may_be_used_for() -> None:
+    (export,) = recipe_of("gan-celeba").exports(Sources())
+    assert export.licence == "other"
+    assert "non-commercial research only" in export.summary
+
+
+def test_the_preview_is_of_fixed_codes() -> None:
+    recipe = recipe_of("gan-mnist-mlp")
+    pictures = recipe.preview()
+    assert pictures.shape == (25, 1, 28, 28)
+    assert torch.equal(pictures, recipe.preview())
