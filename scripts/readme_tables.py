@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from imagegen.cards import Card, shown
 from imagegen.checkpoints import Checkpoint
+from imagegen.training.recipe import Recipe
+from imagegen.training.recipes import RECIPES, SIZES, build
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md",)
@@ -32,15 +34,31 @@ def checkpoints_table() -> str:
 
 
 def figures_table() -> str:
+    """Figures that are held against something; the rest stands in the cards."""
     rows = [
         f"| `{name}` | {key} | {shown(figure['value'])} | {figure.get('bar', '')} | {figure['how']} |"
         for name, card in cards().items()
         for key, figure in card.figures.items()
+        if figure.get("bar")
     ]
     return "\n".join(["| checkpoint | figure | value | held against | how |", "| --- | --- | --- | --- | --- |", *rows])
 
 
-TABLES = {"checkpoints": checkpoints_table, "figures": figures_table}
+def recipes_table() -> str:
+    rows = []
+    for name in sorted(RECIPES):
+        recipe, *columns = (build(name, "small", seed=0), *(_plan(build(name, size, seed=0)) for size in SIZES))
+        rows.append(f"| `{name}` | {', '.join(recipe.needs)} | {' | '.join(columns)} |")
+    return "\n".join(["| recipe | data | small | large |", "| --- | --- | --- | --- |", *rows])
+
+
+def _plan(recipe: Recipe) -> str:
+    averages = [network for name, network in recipe.networks.items() if name.startswith("average")]
+    shipped = sum(p.numel() for network in averages or recipe.networks.values() for p in network.parameters())
+    return f"{shipped / 1e6:.2f} M, {recipe.steps:,} steps of {recipe.batch}"
+
+
+TABLES = {"checkpoints": checkpoints_table, "figures": figures_table, "recipes": recipes_table}
 
 
 def filled(text: str) -> str:

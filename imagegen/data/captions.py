@@ -207,9 +207,10 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
     """
     chinese = language == "zh"
     name, keywords = (fact.name_zh, fact.keywords_zh) if chinese else (fact.name, fact.keywords)
-    some = rng.sample(keywords, min(len(keywords), rng.randint(1, 3)))
+    others = [word for word in keywords if word != name]
+    some = rng.sample(others, min(len(others), rng.randint(1, 3)))
     named = name if chinese or rng.random() < 0.5 else _with_article(name)
-    words = rng.choices(([named], [named, *some], some), weights=(7, 2, 1))[0]
+    words = rng.choices(([named], [named, *some], some or [named]), weights=(7, 2, 1))[0]
     styled = rng.random() < 0.25
     if chinese:
         frame = rng.choice(STYLED_FRAMES_ZH if styled else EMOJI_FRAMES_ZH)

@@ -7,9 +7,10 @@ from torch import Tensor
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
-from imagegen.evaluation.digits import COUNT, SEED, Figures, digit_figures
+from imagegen.evaluation.digits import COUNT, SEED, digit_figures
 from imagegen.evaluation.faces import FID_FACES, face_figures
 from imagegen.evaluation.features import as_saved, in_batches
+from imagegen.evaluation.measures import Figures
 from imagegen.models.classic_gan import DcganGenerator, MlpGenerator
 
 __all__ = ["evaluate_digits", "evaluate_faces"]

@@ -4,7 +4,7 @@ The judge computes in fp32 on the CPU whatever device draws, so that a figure is
 """
 
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -16,14 +16,12 @@ from imagegen.devices import picture_noise
 from imagegen.evaluation.anchors import ROTATED, digit_anchors
 from imagegen.evaluation.distribution import fid, inception_score, kid
 from imagegen.evaluation.features import as_saved, in_batches
+from imagegen.evaluation.measures import Figures, figure
 from imagegen.evaluation.neighbours import precision_recall
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 from imagegen.models.gan import ConditionalGenerator
 
-__all__ = ["Figures", "digit_figures", "evaluate_classifier", "evaluate_discriminator", "evaluate_gan"]
-
-Figures = dict[str, dict[str, Any]]
-"""Name -> {"value": number, "how": conditions, "bar": what it is held against}, as in a card."""
+__all__ = ["digit_figures", "evaluate_classifier", "evaluate_discriminator", "evaluate_gan"]
 
 JUDGE = "digit-classifier"
 COUNT = 10_000
@@ -36,7 +34,7 @@ def evaluate_classifier(store: ModelStore, name: str, sources: Sources, count: i
     pictures, labels = mnist(sources.root(), "test")[:]
     accuracy = _share(in_batches(classifier, pictures).argmax(dim=1) == labels)
     return {
-        "test accuracy": _figure(accuracy, f"all {len(labels):,} digits of MNIST test", "≥ 0.994"),
+        "test accuracy": figure(accuracy, f"all {len(labels):,} digits of MNIST test", "≥ 0.994"),
         **_anchor_figures(store, classifier, sources.root(), count),
     }
 
@@ -59,7 +57,7 @@ def evaluate_discriminator(store: ModelStore, name: str, sources: Sources) -> Fi
     fake = _draw(store, name.removesuffix("-discriminator"), labels)
     right = in_batches(critic, real, labels) > in_batches(critic, fake, labels)
     how = f"{len(labels):,} pairs of the same label, MNIST test and generated from seed {SEED}"
-    return {"pairs ranked right": _figure(_share(right), how, "0.5: it cannot tell them apart")}
+    return {"pairs ranked right": figure(_share(right), how, "0.5: it cannot tell them apart")}
 
 
 def digit_figures(pictures: Tensor, asked: Tensor | None, store: ModelStore, data_root: Path | None) -> Figures:
@@ -80,17 +78,17 @@ def digit_figures(pictures: Tensor, asked: Tensor | None, store: ModelStore, dat
     real_score = inception_score(logits, real, SEED)
     how = f"{len(pictures):,} pictures, seed {SEED}, digit-classifier features, MNIST test"
     figures = {
-        "FID": _figure(distance, how, f"≤ {rotated:.3g} (real digits {ROTATED})"),
-        f"FID over that of real digits {ROTATED}": _figure(distance / rotated, how, "≤ 1"),
+        "FID": figure(distance, how, f"≤ {rotated:.3g} (real digits {ROTATED})"),
+        f"FID over that of real digits {ROTATED}": figure(distance / rotated, how, "≤ 1"),
         **anchors,
-        "KID": _figure(kernel_distance, f"{how}; standard error {error:.1g}"),
-        "IS": _figure(inception_score(logits, pictures, SEED), how, f"{real_score:.3g} (MNIST test itself)"),
-        "precision": _figure(precision, f"{how}, k = 3"),
-        "recall": _figure(recall, f"{how}, k = 3"),
+        "KID": figure(kernel_distance, f"{how}; standard error {error:.1g}"),
+        "IS": figure(inception_score(logits, pictures, SEED), how, f"{real_score:.3g} (MNIST test itself)"),
+        "precision": figure(precision, f"{how}, k = 3"),
+        "recall": figure(recall, f"{how}, k = 3"),
     }
     if asked is not None:
         read = in_batches(logits, pictures).argmax(dim=1)
-        figures["read as asked"] = _figure(_share(read == asked), how, "≥ 0.98")
+        figures["read as asked"] = figure(_share(read == asked), how, "≥ 0.98")
     return figures
 
 
@@ -105,7 +103,7 @@ def _anchor_figures(store: ModelStore, classifier: DigitClassifier, data_root: P
     features, reference = DigitFeatures(classifier), _reference(store)
     how = f"{count:,} training digits, seed {SEED}, digit-classifier features, MNIST test"
     return {
-        _anchor(anchor): _figure(fid(features, reference, pictures), how)
+        _anchor(anchor): figure(fid(features, reference, pictures), how)
         for anchor, pictures in digit_anchors(mnist(data_root, "train"), count, SEED).items()
     }
 
@@ -121,7 +119,3 @@ def _reference(store: ModelStore) -> dict[str, Tensor]:
 
 def _share(hits: Tensor) -> float:
     return hits.double().mean().item()
-
-
-def _figure(value: float, how: str, bar: str = "") -> dict[str, Any]:
-    return {"value": value, "how": how, "bar": bar}

@@ -5,7 +5,7 @@ The SqueezeNet was trained on ImageNet and is part of no loss of a face model, s
 
 import io
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,15 +16,13 @@ from imagegen.checkpoints import ModelStore
 from imagegen.data.emoji import emoji
 from imagegen.data.faces import ATTRIBUTES, faces
 from imagegen.data.pictures import Sources
-from imagegen.evaluation.digits import Figures
 from imagegen.evaluation.features import BATCH, as_saved, in_batches
-from imagegen.evaluation.vae import area_under_curve, copies
+from imagegen.evaluation.measures import Figures, area_under_curve, copies, figure
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.perceptual import SqueezeNet, load_squeezenet
 
 __all__ = [
     "FaceFeatures",
-    "equal_error_threshold",
     "evaluate_attributes",
     "evaluate_autoencoder",
     "face_anchors",
@@ -99,25 +97,11 @@ def evaluate_attributes(store: ModelStore, name: str, sources: Sources) -> Figur
     how = f"{len(labels):,} held-out faces of CelebA"
     at = f"{how}, at the threshold of equal error on validation faces"
     return {
-        "AUC": _figure(areas.mean().item(), f"mean over {len(ATTRIBUTES)} attributes; {how}"),
-        "balanced accuracy": _figure(balanced.mean().item(), f"mean over {len(ATTRIBUTES)} attributes; {at}"),
-        **{f"AUC, {key}": _figure(area.item(), how) for key, area in zip(ATTRIBUTES, areas, strict=True)},
-        **{f"balanced accuracy, {key}": _figure(b.item(), at) for key, b in zip(ATTRIBUTES, balanced, strict=True)},
+        "AUC": figure(areas.mean().item(), f"mean over {len(ATTRIBUTES)} attributes; {how}"),
+        "balanced accuracy": figure(balanced.mean().item(), f"mean over {len(ATTRIBUTES)} attributes; {at}"),
+        **{f"AUC, {key}": figure(area.item(), how) for key, area in zip(ATTRIBUTES, areas, strict=True)},
+        **{f"balanced accuracy, {key}": figure(b.item(), at) for key, b in zip(ATTRIBUTES, balanced, strict=True)},
     }
-
-
-def equal_error_threshold(scores: Tensor, labels: Tensor) -> float:
-    """The score above which as large a share of those without the label lies as of those with it below.
-
-    Args:
-        scores: (N,).
-        labels: (N,), 1 or 0, both present.
-    """
-    order = scores.argsort()
-    has = labels[order].double()
-    missed = has.cumsum(0) / has.sum()  # with the label, and not above the i-th score
-    wrong = 1 - (1 - has).cumsum(0) / (1 - has).sum()  # without it, and above
-    return scores[order[(missed - wrong).abs().argmin()]].item()
 
 
 def face_anchors(real: Tensor) -> dict[str, Tensor]:
@@ -153,9 +137,9 @@ def _fid_figures(
     real = f"{len(anchors[AS_THEY_ARE]):,} training faces, {against}"
     bar = f"≤ {distances[HALF]:.3g} (real faces {HALF})"
     return {
-        title: _figure(distances[title], f"{how}, {against}", bar),
-        f"{title} over that of real faces {HALF}": _figure(distances[title] / distances[HALF], f"{how}, {against}"),
-        **{f"FID of real faces {anchor}": _figure(distances[anchor], real) for anchor in anchors},
+        title: figure(distances[title], f"{how}, {against}", bar),
+        f"{title} over that of real faces {HALF}": figure(distances[title] / distances[HALF], f"{how}, {against}"),
+        **{f"FID of real faces {anchor}": figure(distances[anchor], real) for anchor in anchors},
     }
 
 
@@ -172,7 +156,3 @@ def _jpeg(face: Image.Image) -> Tensor:
 
 def _of(what: str, figures: Figures) -> Figures:
     return {f"{key}, {what}": figure for key, figure in figures.items()}
-
-
-def _figure(value: float, how: str, bar: str = "") -> dict[str, Any]:
-    return {"value": value, "how": how, "bar": bar}

@@ -6,12 +6,15 @@ from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
-from imagegen.evaluation import classic_gan, digits, faces, sr, vae
+from imagegen.evaluation import classic_gan, diffusion, digits, faces, sr, style, text_to_image, vae
+from imagegen.evaluation.measures import Figures
 
 __all__ = ["EVALUATIONS", "evaluate"]
 
-EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], digits.Figures]] = {
+EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], Figures]] = {
     "ae-mnist-2d": vae.evaluate_autoencoder,
+    "ddpm-celeba": diffusion.evaluate_faces,
+    "ddpm-mnist": diffusion.evaluate_digits,
     "digit-classifier": digits.evaluate_classifier,
     "face-attributes": faces.evaluate_attributes,
     "face-autoencoder": faces.evaluate_autoencoder,
@@ -20,9 +23,12 @@ EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], digits.Figures]] = {
     "gan-mnist-dcgan": classic_gan.evaluate_digits,
     "gan-mnist-discriminator": digits.evaluate_discriminator,
     "gan-mnist-mlp": classic_gan.evaluate_digits,
+    "sd-mini": text_to_image.evaluate_text_to_image,
     "sr-x4": sr.evaluate_sr,
     "sr-x4-real": sr.evaluate_sr_real,
     "srgan-x4": sr.evaluate_sr,
+    "style-fast": style.evaluate_fast,
+    "style-features": style.evaluate_features,
     "vae-celeba": vae.evaluate_faces,
     "vae-mnist": vae.evaluate_digits,
     "vae-mnist-2d": vae.evaluate_digits,

@@ -7,7 +7,7 @@ the result rounded to 8 bits, and PSNR and SSIM on luma without 4 pixels of bord
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +19,8 @@ from imagegen.data.folders import pictures_in
 from imagegen.data.photos import cropped, shrunk, spoilt
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
-from imagegen.evaluation.digits import Figures
 from imagegen.evaluation.features import as_saved
+from imagegen.evaluation.measures import Figures, figure
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import SqueezeNet, load_squeezenet
 from imagegen.models.sr import upscale
@@ -65,9 +65,9 @@ def _evaluate(
         }
         how = f"mean of {len(scores)} photos, low resolution by {seen}"
         bars = BARS if title == "Set14" and shrink is shrunk else {}
-        figures |= {f"{title}: {key}": _figure(value, how, bars.get(key, "")) for key, value in named.items()}
+        figures |= {f"{title}: {key}": figure(value, how, bars.get(key, "")) for key, value in named.items()}
     parameters = sum(p.numel() for p in network.parameters())
-    return {**figures, "parameters": _figure(parameters, "all of the network", "≤ 300,000")}
+    return {**figures, "parameters": figure(parameters, "all of the network", "≤ 300,000")}
 
 
 evaluate_sr = partial(_evaluate, shrink=shrunk, seen="antialiased bicubic")
@@ -120,7 +120,3 @@ def _found(root: Path | None, title: str) -> Path:
         root=root or "Nothing",
         title=title,
     )
-
-
-def _figure(value: float, how: str, bar: str) -> dict[str, Any]:
-    return {"value": value, "how": how, "bar": bar}

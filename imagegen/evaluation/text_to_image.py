@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data.captions import LANGUAGES, TRAITS, describe
+from imagegen.data.captions import TRAITS, describe
 from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces, kept_out
-from imagegen.data.pictures import Sources
+from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import picture_noise
-from imagegen.evaluation.digits import Figures
 from imagegen.evaluation.features import as_saved, in_batches
+from imagegen.evaluation.measures import Figures, figure
 
 __all__ = ["draw", "evaluate_text_to_image", "seen_share", "shown_over_real", "with_traits"]
 
@@ -28,29 +28,123 @@ COUNT, PAIR_COUNT = 1_140, 100
 STEPS, GUIDANCE = 20, 4.0
 BATCH = 60
 SEED = 0
-BAR = "≥ 0.75"
 
 
 def evaluate_text_to_image(
     store: ModelStore, name: str, sources: Sources, count: int = COUNT, pair_count: int = PAIR_COUNT
 ) -> Figures:
-    """Traits shown, over those that real faces show: of all prompts, in each language, each trait, each kept-out pair.
+    """Traits shown over traits that real faces show: of all prompts, by language, by trait, and of kept-out pairs.
 
     Args:
-        count: prompts of 1 to 3 traits, each trait in turn with others that a real face has beside it.
-        pair_count: prompts of each pair that no network was trained on.
+        count: prompts of 1 to 3 traits, each trait in turn, with others that a real face has beside it.
+        pair_count: prompts of each pair that neither generator nor judge was trained on.
     """
     rng = random.Random(SEED)
-    pixels, labels = _held_out_faces(sources)
-    pairs = [_has_both(labels, pair) for pair in KEPT_OUT]
-    plain = ~torch.stack(pairs).any(dim=0)
-    real = seen_share(_seen(store, pixels[plain]), with_traits(labels[plain]))
-    paired = [seen_share(_seen(store, pixels[both]), with_traits(labels[both])) for both in pairs]
+    plain, paired = _real_faces(sources)
+    share = seen_share(store, plain)
+    asked = _asked(with_traits(plain.labels), count, rng)
+    chinese = torch.arange(count) % 2 == 1
+    seen = _drawn_and_seen(store, name, asked, chinese, rng)
+    figures = {
+        "shown as asked": _figure(seen, asked, share),
+        "shown as asked, English": _figure(seen[~chinese], asked[~chinese], share),
+        "shown as asked, Chinese": _figure(seen[chinese], asked[chinese], share),
+    }
+    for i, trait in enumerate(TRAITS):
+        figures[f"shown as asked, {trait.name}"] = _figure(seen[:, [i]], asked[:, [i]], share[[i]])
+    chinese = torch.arange(pair_count) % 2 == 1
+    for pair, people in paired.items():
+        asked = torch.tensor([trait.value and trait.attribute in pair for trait in TRAITS]).expand(pair_count, -1)
+        seen = _drawn_and_seen(store, name, asked, chinese, rng)
+        figures[f"shown as asked, {' with '.join(pair)}"] = _figure(seen, asked, seen_share(store, people))
+    return figures
 
-    asked = torch.cat([_asked(with_traits(labels[plain]), count, rng), *(_pair(p, pair_count) for p in KEPT_OUT)])
-    shares = torch.cat([real.expand(count, -1), *(share.expand(pair_count, -1) for share in paired)])
-    languages = [LANGUAGES[i % len(LANGUAGES)] for i in range(len(asked))]
-    drawn = draw(store.get(name), _prompts(asked, languages, rng))
-    seen = _seen(store, drawn)
 
-    def figure(rows: Tensor, traits: Tensor = torch.ones(len(TRAITS), dtype=torch.bool)) -> dict[str, Any]: ...
+def shown_over_real(seen: Tensor, asked: Tensor, share: Tensor) -> float:
+    """Traits asked for and seen, over how many of them would be seen on real faces.
+
+    Args:
+        seen, asked: bool (prompts, traits).
+        share: of real faces with a trait, those on which it is seen, (traits,).
+    """
+    return ((seen & asked).sum() / (share * asked).sum()).item()
+
+
+def with_traits(attributes: Tensor) -> Tensor:
+    """Attributes (N, attributes), 1 where there, as traits (N, traits): bool, in the order of `TRAITS`."""
+    columns = [attributes[:, ATTRIBUTES.index(trait.attribute)].bool() == trait.value for trait in TRAITS]
+    return torch.stack(columns, dim=1)
+
+
+def seen_share(store: ModelStore, people: Pictures) -> Tensor:
+    """Of real faces that have a trait, the share on which the judge sees it, (traits,); 1 where nobody has it."""
+    has = with_traits(people.labels)
+    hits = (_traits_seen(store, people[:][0]) & has).sum(dim=0)
+    return torch.where(has.any(dim=0), hits / has.sum(dim=0).clamp(min=1), 1.0)
+
+
+@torch.no_grad()
+def draw(pipeline: Any, prompts: Sequence[str]) -> Tensor:
+    """A picture of each prompt, as saved: (N, 3, H, W) in [-1, 1]; picture i from seed i."""
+    pipeline = copy.copy(pipeline)  # the stored one keeps its scheduler as it is
+    pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
+    side = pipeline.unet.config.sample_size
+    noise = picture_noise(SEED, len(prompts), pipeline.unet.config.in_channels, side, side)
+    pictures = [
+        pipeline(
+            list(prompts[i : i + BATCH]),
+            latents=noise[i : i + BATCH].to(pipeline.device),
+            num_inference_steps=STEPS,
+            guidance_scale=GUIDANCE,
+            output_type="pt",
+        ).images
+        for i in range(0, len(prompts), BATCH)
+    ]
+    return as_saved(2 * torch.cat(pictures) - 1)
+
+
+def _real_faces(sources: Sources) -> tuple[Pictures, dict[tuple[str, str], Pictures]]:
+    """Held-out faces without a kept-out pair, and for each pair all faces that have it: none was trained on."""
+    splits = [faces(sources.root(0), split) for split in ("train", "validation", "test")]
+    everyone = Pictures(torch.cat([s.pixels for s in splits]), torch.cat([s.labels for s in splits]))
+    paired = {}
+    for pair in KEPT_OUT:
+        first, second = (everyone.labels[:, ATTRIBUTES.index(attribute)].bool() for attribute in pair)
+        paired[pair] = _those(everyone, first & second)
+    return _those(splits[-1], ~kept_out(splits[-1].labels)), paired
+
+
+def _those(people: Pictures, chosen: Tensor) -> Pictures:
+    return Pictures(people.pixels[chosen], people.labels[chosen])
+
+
+def _asked(has: Tensor, count: int, rng: random.Random) -> Tensor:
+    """Which traits to ask for, bool (count, traits): each in turn, with up to two more of a real face that has it."""
+    asked = torch.zeros(count, len(TRAITS), dtype=torch.bool)
+    for i in range(count):
+        trait = i // 2 % len(TRAITS)  # two in a row: one in each language
+        asked[i, trait] = True
+        if people := has[:, trait].nonzero()[:, 0].tolist():
+            others = [other for other in has[rng.choice(people)].nonzero()[:, 0].tolist() if other != trait]
+            asked[i, rng.sample(others, min(len(others), rng.randint(0, 2)))] = True
+    return asked
+
+
+def _drawn_and_seen(store: ModelStore, name: str, asked: Tensor, chinese: Tensor, rng: random.Random) -> Tensor:
+    """What the judge sees in a picture of each prompt, bool like `asked` (prompts, traits)."""
+    prompts = [
+        describe([trait for trait, wanted in zip(TRAITS, row, strict=True) if wanted], "zh" if zh else "en", rng)
+        for row, zh in zip(asked.tolist(), chinese.tolist(), strict=True)
+    ]
+    return _traits_seen(store, draw(store.get(name), prompts))
+
+
+def _traits_seen(store: ModelStore, pictures: Tensor) -> Tensor:
+    """What the judge sees in pictures (N, 3, 64, 64): bool (N, traits)."""
+    return with_traits(in_batches(store.get(JUDGE), pictures) > store.asset(JUDGE, "thresholds"))
+
+
+def _figure(seen: Tensor, asked: Tensor, share: Tensor) -> dict[str, Any]:
+    how = f"{int(asked.any(dim=1).sum()):,} prompts, seed {SEED}, {STEPS} steps, guidance {GUIDANCE:g}"
+    against = f"seen by {JUDGE} at its threshold, over the share of real faces kept from training"
+    return figure(shown_over_real(seen, asked, share), f"{how}; {against}", "≥ 0.75")

@@ -3,7 +3,7 @@
 Networks compute on the store's device, in fp32; all noise is drawn on the CPU from fixed seeds.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn, split
@@ -13,14 +13,14 @@ from imagegen.data.digits import mnist
 from imagegen.data.faces import faces
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
-from imagegen.evaluation.digits import COUNT, JUDGE, SEED, Figures, digit_figures
+from imagegen.evaluation.digits import COUNT, JUDGE, SEED, digit_figures
+from imagegen.evaluation.faces import face_figures
 from imagegen.evaluation.features import as_saved, in_batches
+from imagegen.evaluation.measures import Figures, copies, figure
 from imagegen.models import vae
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 
 __all__ = [
-    "area_under_curve",
-    "copies",
     "evaluate_autoencoder",
     "evaluate_digits",
     "evaluate_faces",
@@ -52,7 +52,7 @@ def evaluate_autoencoder(store: ModelStore, name: str, sources: Sources, count: 
     judge = DigitFeatures(cast(DigitClassifier, store.checkpoint(JUDGE).load()))
     return {
         **copies(model, test, f"{len(test):,} digits of MNIST test"),
-        "roughness of paths": _figure(
+        "roughness of paths": figure(
             roughness(model, judge, test),
             f"greatest over mean step along straight lines between the codes of two test digits, {POINTS} places "
             f"each, mean of {PAIRS} lines; steps measured in digit-classifier features",
@@ -64,8 +64,6 @@ def evaluate_autoencoder(store: ModelStore, name: str, sources: Sources, count: 
 
 def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FACE_SAMPLES) -> Figures:
     """Copies and likelihood of held-out faces, and pictures of codes drawn from N(0, 1)."""
-    from imagegen.evaluation.faces import face_figures
-
     model = cast(vae.Vae, store.get(name))
     held_out, _ = faces(sources.root(), "test")[:FACES]
     how = f"{len(held_out):,} held-out faces of CelebA"
@@ -100,26 +98,12 @@ def likelihood(model: vae.Vae, pictures: Tensor, samples: int) -> Figures:
     nll = -torch.cat(bounds).cpu()
     how = f"first {len(x):,} digits of MNIST test, pixels drawn black or white by their grey level, seed {SEED}"
     return {
-        "NLL bound": _figure(
+        "NLL bound": figure(
             nll.mean().item(),
             f"nats; importance-weighted, k = {samples}; {how}; standard error {nll.std().item() / len(nll) ** 0.5:.2g}",
             "≤ 90",
         ),
         **_elbo(torch.stack(reconstructions).mean().item(), torch.stack(costs).mean(dim=0), how),
-    }
-
-
-def copies(model: nn.Module, pictures: Tensor, how: str) -> Figures:
-    """How close reconstructions from mu, rounded to 8 bits, come to pictures (N, C, H, W) in [-1, 1]."""
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    seen = as_saved(in_batches(model, pictures))
-    error = (seen - pictures).square().flatten(1).mean(dim=1)
-    light = 0.5 * seen + 0.5, 0.5 * pictures + 0.5  # SSIM compares mean brightness, which must not be negative
-    similarity = cast(Tensor, structural_similarity_index_measure(*light, data_range=1.0))
-    return {
-        "PSNR of reconstructions": _figure((10 * torch.log10(4 / error)).mean().item(), f"dB; {how}"),
-        "SSIM of reconstructions": _figure(similarity.item(), how),
     }
 
 
@@ -139,19 +123,6 @@ def roughness(model: vae.Vae, judge: nn.Module, pictures: Tensor) -> float:
     return float((steps.amax(dim=1) / steps.mean(dim=1)).mean())
 
 
-def area_under_curve(scores: Tensor, labels: Tensor) -> float:
-    """Chance that a picture with the label scores higher than one without (ROC AUC); 0.5 tells nothing.
-
-    Args:
-        scores: (N,), no two alike.
-        labels: (N,), 1 or 0, both present.
-    """
-    ranks = scores.argsort().argsort().double()  # from 0
-    has = labels.bool()
-    count = has.sum()
-    return ((ranks[has].mean() - (count - 1) / 2) / (~has).sum()).item()
-
-
 def _face_elbo(model: vae.Vae, pictures: Tensor, sigma: Tensor, how: str) -> Figures:
     code = in_batches(model.encoder, pictures)
     mu, logvar = code.chunk(2, dim=1)
@@ -167,10 +138,10 @@ def _elbo(reconstruction: float, costs: Tensor, how: str) -> Figures:
     sorted_costs = ", ".join(f"{cost:.2f}" for cost in costs.sort(descending=True).values.tolist())
     kl = costs.sum().item()
     return {
-        "-ELBO": _figure(reconstruction + kl, f"nats; {how}"),
-        "reconstruction": _figure(reconstruction, f"nats, the first part of -ELBO; {how}"),
-        "KL": _figure(kl, f"nats, the second part of -ELBO; {how}"),
-        "latents in use": _figure(
+        "-ELBO": figure(reconstruction + kl, f"nats; {how}"),
+        "reconstruction": figure(reconstruction, f"nats, the first part of -ELBO; {how}"),
+        "KL": figure(kl, f"nats, the second part of -ELBO; {how}"),
+        "latents in use": figure(
             float((costs > ACTIVE).sum()), f"of {len(costs)}, KL > {ACTIVE} nats; KL of each: {sorted_costs}"
         ),
     }
@@ -179,7 +150,3 @@ def _elbo(reconstruction: float, costs: Tensor, how: str) -> Figures:
 def _samples(model: vae.Vae, count: int) -> Tensor:
     """Pictures as saved, picture i of a code from seed i."""
     return as_saved(vae.picture(in_batches(model.decoder, picture_noise(SEED, count, model.z_dim))))
-
-
-def _figure(value: float, how: str, bar: str = "") -> dict[str, Any]:
-    return {"value": value, "how": how, "bar": bar}

@@ -4,6 +4,8 @@ diffusers' `AutoencoderKL` (Kingma & Welling 2013; Rombach et al. 2022), narrow 
 is where the time goes.
 """
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +30,7 @@ class FaceAutoencoder(nn.Module):
         from diffusers.models.resnet import ResnetBlock2D
 
         super().__init__()
-        self.vae = AutoencoderKL(
+        self.vae: Any = AutoencoderKL(  # type: ignore[no-untyped-call]
             down_block_types=("DownEncoderBlock2D",) * len(channels),
             up_block_types=("UpDecoderBlock2D",) * len(channels),
             block_out_channels=tuple(channels),
@@ -40,11 +42,11 @@ class FaceAutoencoder(nn.Module):
             force_upcast=False,
             mid_block_add_attention=False,
         )
-        for module in self.vae.modules():
+        for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-                nn.init.zeros_(module.bias)
-        for module in self.vae.modules():
+                nn.init.zeros_(cast(Tensor, module.bias))
+        for module in self.modules():
             if isinstance(module, ResnetBlock2D):  # at first each block does nothing, and all learn at once
                 nn.init.zeros_(module.conv2.weight)
 

@@ -31,7 +31,9 @@ class Vgg19(nn.Module):
         average: average pooling instead of maximum, which Gatys et al. (2016) found to look better.
     """
 
-    def __init__(self, last: str = "relu5_1", padding_mode: Literal["zeros", "reflect"] = "zeros", average: bool = False) -> None:
+    def __init__(
+        self, last: str = "relu5_1", padding_mode: Literal["zeros", "reflect"] = "zeros", average: bool = False
+    ) -> None:
         super().__init__()
         self.preprocess = nn.Conv2d(3, 3, 1)
         self.pool = nn.AvgPool2d(2) if average else nn.MaxPool2d(2)

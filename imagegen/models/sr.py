@@ -21,7 +21,7 @@ class SuperResolver(nn.Module):
         blocks: residual blocks of two convolutions.
     """
 
-    def __init__(self, width: int = 32, blocks: int = 6) -> None:
+    def __init__(self, width: int = 32, blocks: int = 5) -> None:
         super().__init__()
         self.width, self.blocks = width, blocks
         self.head = nn.Conv2d(3, width, 3, padding=1)

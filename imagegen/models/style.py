@@ -5,7 +5,7 @@
 | `gram` | G = F Fᵀ / (H W): which features occur together, wherever they are (Gatys et al. 2016) |
 | `Objective` | α content + β style; `STYLE_WEIGHT` is β / α |
 | `gatys` | gradient descent on the pixels themselves |
-| `FastStyle` | a network that does it in one pass (Johnson et al. 2016), told the style by a code (Ghiasi et al. 2017) |
+| `FastStyle` | one pass of a network instead (Johnson et al. 2016), told the style by a code (Ghiasi et al. 2017) |
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,14 +31,20 @@ __all__ = [
 STYLE_WEIGHT = 3.0
 """A photo as it is then scores ten times what 300 iterations of L-BFGS make of it, or more."""
 RANGE_WEIGHT = 100.0
+"""Holds pixels within [-1, 1] by a spring outside: cutting them off after each step would mislead L-BFGS."""
 HISTORY = 20
 """Past gradients from which L-BFGS guesses the curvature."""
+LBFGS_UNIT = 1_000.0
+"""The loss is scaled to start here, since L-BFGS ignores changes that are small in absolute numbers."""
+ADAM_STEP = 0.02
+"""Of 2 from black to white."""
 
 
 def gram(features: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, C, C), in fp32: mean over the picture of every product of two channels."""
     flat = features.flatten(2).float()
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
+    with torch.autocast(features.device.type, enabled=False):
+        return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
 def total_variation(x: Tensor) -> Tensor:
@@ -85,7 +91,10 @@ def distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class GatysStep:
-    """Where an optimisation stands: `picture` (B, 3, H, W) in [-1, 1] after `index` of `total` iterations."""
+    """Where an optimisation stands: `picture` (1, 3, H, W) in [-1, 1] after `index` of `total` iterations.
+
+    `content` and `style` are the losses that the iteration began with.
+    """
 
     index: int
     total: int
@@ -116,32 +125,30 @@ def gatys(
     with torch.no_grad():
         contents, _ = objective.measure(photo)
         _, grams = objective.measure(painting)
-    x = (photo if start is None else start).detach().clone().requires_grad_()
+        x = (photo if start is None else start).clone()
+        content, style = objective.losses(x, contents, grams)
+    x.requires_grad_()
+    unit = LBFGS_UNIT / max((content + style_weight * style).item(), 1e-6)
     descend: torch.optim.Optimizer = (
-        torch.optim.Adam([x], lr=0.02)
+        torch.optim.Adam([x], lr=ADAM_STEP)
         if optimizer == "adam"
         else torch.optim.LBFGS([x], max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0)
     )
 
     @torch.enable_grad()
-    def iterate() -> tuple[float, float]:
-        content, style = torch.zeros(1), torch.zeros(1)
-
-        def loss() -> Tensor:
-            nonlocal content, style
-            descend.zero_grad()
-            content, style = objective.losses(x, contents, grams)
-            outside = (x.abs() - 1).clamp(min=0).square().mean()
-            whole = content + style_weight * style + smoothness * total_variation(x) + RANGE_WEIGHT * outside
-            whole.sum().backward()  # type: ignore[no-untyped-call]
-            return whole.sum()
-
-        descend.step(loss)  # type: ignore[arg-type]
-        return content.item(), style.item()
+    def loss() -> Tensor:
+        nonlocal content, style
+        descend.zero_grad()
+        content, style = objective.losses(x, contents, grams)
+        outside = (x.abs() - 1).clamp(min=0).square().mean()
+        whole = content + style_weight * style + smoothness * total_variation(x) + RANGE_WEIGHT * outside
+        scaled = unit * whole.sum()
+        scaled.backward()  # type: ignore[no-untyped-call]
+        return scaled
 
     for index in range(iterations):
-        content, style = iterate()
-        yield GatysStep(index + 1, iterations, x.detach().clamp(-1, 1), content, style)
+        descend.step(loss)  # type: ignore[arg-type]
+        yield GatysStep(index + 1, iterations, x.detach().clamp(-1, 1), content.item(), style.item())
 
 
 class FeatureNetwork(nn.Module):
@@ -169,13 +176,18 @@ class FeatureNetwork(nn.Module):
                 )
                 before = self.channels[name] = channels
 
-    def features(self, x: Tensor) -> dict[str, Tensor]:
-        """Pictures (B, 3, H, W) in [-1, 1] -> features by layer, after ReLU: (B, C, H/2^(block-1), ...)."""
-        features = {}
+    def features(self, x: Tensor, last: str = "relu5_1") -> dict[str, Tensor]:
+        """Pictures (B, 3, H, W) in [-1, 1] -> features by layer up to `last`, after ReLU: (B, C, H/2^(block-1), ...).
+
+        Sides must be at least 2 at the last layer: 32 pixels for relu5_1.
+        """
+        features: dict[str, Tensor] = {}
         for name, layer in self.layers.items():
             if name.endswith("_1") and name != "relu1_1":
                 x = F.avg_pool2d(x, 2)
             x = features[name] = F.relu(layer(x))
+            if name == last:
+                break
         return features
 
     def forward(self, x: Tensor) -> Tensor:

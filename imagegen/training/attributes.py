@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
-from imagegen.evaluation.faces import equal_error_threshold
 from imagegen.evaluation.features import in_batches
-from imagegen.evaluation.vae import area_under_curve
+from imagegen.evaluation.measures import area_under_curve, equal_error_threshold
 from imagegen.models.attributes import FaceAttributes
 from imagegen.training.recipe import Export, Step, follow
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, split
 
 from imagegen.data.emoji import EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import SIDE, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
+from imagegen.evaluation.features import BATCH
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.training.recipe import Export, Step, follow
@@ -29,7 +30,7 @@ LOOKS = 0.2
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 EMOJI_COPIES = 3
 """There are seven times as many faces, and an emoji is harder to copy."""
-EMA_DECAY = 0.998
+EMA_DECAY = 0.999
 GRADIENT_NORM = 1.0
 MEASURED = 4_096
 """Training pictures that the latents' mean and spread are measured on."""
@@ -47,7 +48,7 @@ class AutoencoderRecipe:
             "channels": (32, 64, 128, 192) if large else (16, 32, 64, 128),
             "latent_channels": 16,
         }
-        self.steps, self.batch = (12_000, 256) if large else (4_500, 16)
+        self.steps, self.batch = (12_000, 256) if large else (10_000, 8)
         self.window = SIDE if large else SIDE // 2
         """Side of the window that the VGG looks at: on the whole picture it costs more than the autoencoder."""
         self.model = FaceAutoencoder(**self.args)
@@ -143,7 +144,7 @@ class AutoencoderRecipe:
     @torch.no_grad()
     def _standardise(self, pictures: Pictures) -> None:
         chosen = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))[:MEASURED]
-        latents = torch.cat([self.average.encode(pictures[part][0]) for part in chosen.split(256)])
+        latents = torch.cat([self.average.encode(pictures[part][0]) for part in split(chosen, BATCH)])
         self.average.standardise(latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
 
 

@@ -26,8 +26,6 @@ __all__ = ["ClassicGanRecipe", "dcgan_digits", "dcgan_faces", "mlp_digits"]
 LEARNING_RATE = 2e-4
 EMA_PICTURES = 50_000
 """Half-life of the weight average."""
-SETTLING = 500
-"""Codes that the batch norms of the average are measured on."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class _Data:
     made_up: Callable[[], Pictures]
     facts: str
     licence: str
+    mirrored: bool = False
+    """Whether a picture's mirror image is as good."""
     caution: str = ""
 
 
@@ -53,8 +53,9 @@ _FACES = _Data(
     made_up_faces,
     "CelebA, aligned training faces at 64x64 (the last 10,000 ids kept back for validation)",
     "other",
-    " For non-commercial research only, as CelebA is. CelebA shows celebrities, mostly young, light-skinned and "
-    "smiling, and so does this network; CelebA's attribute labels are noisy, and none were used here.",
+    mirrored=True,
+    caution=" For non-commercial research only, as CelebA is. CelebA shows celebrities, mostly young, light-skinned "
+    "and smiling, and so does this network; CelebA's attribute labels are noisy, and none were used here.",
 )
 
 
@@ -71,7 +72,7 @@ class ClassicGanRecipe:
         summary: for the card.
     """
 
-    compiled = ("generator", "discriminator")
+    compiled: tuple[str, ...] = ("generator", "discriminator")
 
     def __init__(
         self,
@@ -110,6 +111,8 @@ class ClassicGanRecipe:
 
     def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
         z = step.normal(self.generator.z_dim)
+        if self.data.mirrored:
+            pictures = torch.where(step.uniform(1, 1, 1) < 0.5, pictures.flip(3), pictures)
         with step.autocast():
             fake = self.generator(z)
             real_logits = self.discriminator(pictures).float()
@@ -136,13 +139,13 @@ class ClassicGanRecipe:
     def preview(self) -> Tensor:
         """The same 25 codes, drawn by the average."""
         z = torch.randn(25, self.average.z_dim, generator=torch.Generator().manual_seed(1))
-        return _settled(self.average)(z.to(next(self.average.parameters()).device))  # type: ignore[no-any-return]
+        return self.average(z.to(next(self.average.parameters()).device))  # type: ignore[no-any-return]
 
     def exports(self, sources: Sources) -> list[Export]:
         return [
             Export(
                 name=self.name,
-                model=_settled(self.average),
+                model=self.average,
                 class_name=f"classic_gan.{type(self.generator).__name__}",
                 args=self.args,
                 example={"z": torch.randn(4, self.average.z_dim, generator=torch.Generator().manual_seed(2))},
@@ -175,15 +178,16 @@ def mlp_digits(size: str) -> ClassicGanRecipe:
 
 
 def dcgan_digits(size: str) -> ClassicGanRecipe:
-    args: dict[str, Any] = {"start": 7, "widths": (256, 128) if size == "large" else (128, 64), "colours": 1}
+    large = size == "large"
+    args: dict[str, Any] = {"start": 7, "widths": (256, 128) if large else (128, 64), "colours": 1}
     return ClassicGanRecipe(
         "gan-mnist-dcgan",
         _DIGITS,
         gan.DcganGenerator(**args),
         gan.DcganDiscriminator(**args),
         args=args,
-        steps=40_000 if size == "large" else 8_000,
-        batch=128,
+        steps=40_000 if large else 12_000,
+        batch=128 if large else 64,
         betas=(0.5, 0.999),
         summary="Draws digits from a code of 100 numbers: the tutorials' DCGAN.",
     )
@@ -203,15 +207,3 @@ def dcgan_faces(size: str) -> ClassicGanRecipe:
         betas=(0.5, 0.999),
         summary="Draws faces of 64x64 from a code of 100 numbers: the DCGAN of Radford et al. (2015).",
     )
-
-
-@torch.no_grad()
-def _settled(generator: gan.MlpGenerator | gan.DcganGenerator) -> nn.Module:
-    """A copy whose batch norms were measured with its own weights: those of an average were nobody's."""
-    settled = copy.deepcopy(generator).train()
-    for layer in settled.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0  # what is measured replaces what was there
-    z = torch.randn(SETTLING, generator.z_dim, generator=torch.Generator().manual_seed(3))
-    settled(z.to(next(settled.parameters()).device))
-    return settled.eval()

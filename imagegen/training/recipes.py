@@ -9,11 +9,12 @@ from imagegen.training.attributes import AttributesRecipe
 from imagegen.training.autoencoder import AutoencoderRecipe
 from imagegen.training.classic_gan import dcgan_digits, dcgan_faces, mlp_digits
 from imagegen.training.classifier import ClassifierRecipe
-from imagegen.training.diffusion import DigitDiffusionRecipe
+from imagegen.training.diffusion import DigitDiffusionRecipe, FaceDiffusionRecipe
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.recipe import Recipe
 from imagegen.training.sr import SuperResolutionGanRecipe, sr_x4, sr_x4_real
-from imagegen.training.style import FastStyleRecipe, StyleFeaturesRecipe
+from imagegen.training.style import FastStyleRecipe
+from imagegen.training.style_features import StyleFeaturesRecipe
 from imagegen.training.text_to_image import TextToImageRecipe
 from imagegen.training.vae import FaceVaeRecipe, autoencoder_2d, vae_2d, vae_digits
 
@@ -24,7 +25,8 @@ SIZES = ("small", "large")
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {
     "ae-mnist-2d": autoencoder_2d,
-    "ddpm-mnist": DigitDiffusionRecipe,
+    FaceDiffusionRecipe.name: FaceDiffusionRecipe,
+    DigitDiffusionRecipe.name: DigitDiffusionRecipe,
     ClassifierRecipe.name: ClassifierRecipe,
     AttributesRecipe.name: AttributesRecipe,
     AutoencoderRecipe.name: AutoencoderRecipe,

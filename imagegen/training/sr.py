@@ -27,7 +27,7 @@ LEARNING_RATE = 1e-3
 GAN_LEARNING_RATE = 2e-4
 CRITIC_LEARNING_RATE = 4e-4
 WARMUP = 0.02
-FEATURES = ("relu1_1", "relu2_1", "relu3_1")
+FEATURES = ("relu1_2", "relu2_2", "relu3_1")
 """Layers of VGG-19 that must agree."""
 ADVERSARIAL = 0.05
 PIXELS = 0.5
@@ -50,12 +50,12 @@ class SuperResolutionRecipe:
         seen: what that does, for the card.
     """
 
-    needs = ("photos",)
-    compiled = ("network",)
+    needs: tuple[str, ...] = ("photos",)
+    compiled: tuple[str, ...] = ("network",)
 
     def __init__(self, size: str, name: str, shrink: Callable[[Image.Image], Image.Image], seen: str) -> None:
         self.name, self.shrink, self.seen = name, shrink, seen
-        self.steps, self.batch = {"small": (45_000, 16), "large": (60_000, 64)}[size]
+        self.steps, self.batch = {"small": (50_000, 16), "large": (60_000, 64)}[size]
         self.network = SuperResolver()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
@@ -105,8 +105,8 @@ class SuperResolutionGanRecipe:
     """
 
     name = "srgan-x4"
-    needs = ("photos", "sr-x4")
-    compiled = ("network",)
+    needs: tuple[str, ...] = ("photos", "sr-x4")
+    compiled: tuple[str, ...] = ("network",)
 
     def __init__(self, size: str) -> None:
         self.steps, self.batch = {"small": (8_000, 4), "large": (20_000, 32)}[size]

@@ -41,7 +41,7 @@ GRADIENT_NORM = 1.0
 EMA_HALF_LIFE = 0.03
 """Of the run so far, so that the average is never held back by its start."""
 ENCODED_AT_ONCE = 128
-PREVIEW_STEPS, PREVIEW_GUIDANCE = 6, 4.0
+PREVIEW_STEPS, PREVIEW_GUIDANCE = 8, 4.0
 PROMPTS = (
     "a smiling young woman with blond hair and glasses",
     "戴眼镜的微笑的金发女士",
@@ -85,11 +85,13 @@ class TextToImageRecipe:
             "adamw": torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         }
         self.tokenizer: Any = None
+        self.prompts: Sequence[str] = PROMPTS
 
     def load_data(self, sources: Sources) -> Pictures:
         return self._prepare(_autoencoder(sources), *_training_pictures(sources))
 
     def made_up_data(self) -> Pictures:
+        self.prompts = PROMPTS[:2]  # two steps need no full sheet
         autoencoder = FaceAutoencoder().eval().requires_grad_(False)
         return self._prepare(autoencoder, made_up_faces().part(0, 32), *made_up_emoji())
 
@@ -121,7 +123,7 @@ class TextToImageRecipe:
         ids = labels[torch.arange(len(labels), device=labels.device), wording].long()
         ids = torch.where(step.uniform(1) < UNSAID, _nothing_said().to(ids), ids)
         with step.autocast():
-            loss = denoising_loss(self.model, pictures, ids, step)  # type: ignore[arg-type]
+            loss = denoising_loss(self.model, pictures, ids, step)
         slope = min(1, (step.progress + 1e-4) / WARMUP, (1 - step.progress) / COOLDOWN)
         step.update(self.optimizers["adamw"], loss, LEARNING_RATE * slope, clip=GRADIENT_NORM)
         follow(self.average, self.model, 0.5 ** (1 / (1 + EMA_HALF_LIFE * step.index)))
@@ -133,8 +135,8 @@ class TextToImageRecipe:
         autoencoder = cast(FaceAutoencoder, self.frozen["autoencoder"])
         pipeline = make_pipeline(autoencoder.vae, self.average, self.tokenizer)
         pictures: Tensor = pipeline(
-            list(PROMPTS),
-            latents=picture_noise(0, len(PROMPTS), *self.model.latent).to(pipeline.device),
+            list(self.prompts),
+            latents=picture_noise(0, len(self.prompts), *self.model.latent).to(pipeline.device),
             num_inference_steps=PREVIEW_STEPS,
             guidance_scale=PREVIEW_GUIDANCE,
             output_type="pt",

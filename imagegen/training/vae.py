@@ -18,14 +18,13 @@ from imagegen.data.digits import made_up_digits, mnist
 from imagegen.data.faces import faces, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import BATCH, in_batches
-from imagegen.evaluation.vae import area_under_curve
+from imagegen.evaluation.measures import area_under_curve
 from imagegen.models import vae
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.training.recipe import Export, Step, follow
 
 __all__ = ["DigitVaeRecipe", "FaceVaeRecipe", "autoencoder_2d", "vae_2d", "vae_digits"]
 
-LEARNING_RATE = 2e-3
 LR_WARMUP = 0.02
 KL_WARMUP = 0.1
 """Share of the run in which the weight of the KL grows to 1: latents are used before they are taxed."""
@@ -50,13 +49,15 @@ class _VaeRecipe:
         name: of recipe and checkpoint.
         args: constructor arguments of the network.
         steps, batch: of a whole run.
+        lr: highest learning rate.
         summary: for the card.
     """
 
-    compiled = ("encoder", "decoder")
+    compiled: tuple[str, ...] = ("encoder", "decoder")
 
-    def __init__(self, name: str, args: Mapping[str, Any], steps: int, batch: int, summary: str) -> None:
-        self.name, self.args, self.steps, self.batch, self.summary = name, args, steps, batch, summary
+    def __init__(self, name: str, args: Mapping[str, Any], steps: int, batch: int, lr: float, summary: str) -> None:
+        self.name, self.args, self.steps, self.batch = name, args, steps, batch
+        self.lr, self.summary = lr, summary
         self.model = vae.Vae(**args)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.networks: dict[str, nn.Module] = {
@@ -70,30 +71,26 @@ class _VaeRecipe:
         }
 
     def _update(self, loss: Tensor, step: Step) -> None:
-        step.update(self.optimizers["adamw"], loss, LEARNING_RATE * _warm_cosine(step.progress))
+        step.update(self.optimizers["adamw"], loss, self.lr * _warm_cosine(step.progress))
         follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
 
     @torch.no_grad()
     def preview(self) -> Tensor:
-        """The same 25 codes of N(0, 1)."""
-        z = torch.randn(25, self.average.z_dim, generator=torch.Generator().manual_seed(1))
+        """The same 25 codes of N(0, 1); on a plane, 5 by 5 places of equal share."""
+        if self.average.z_dim == 2:
+            quantiles = torch.special.ndtri(torch.linspace(0.1, 0.9, 5))
+            z = torch.cartesian_prod(quantiles, quantiles).flip(1)  # x runs along a row
+        else:
+            z = torch.randn(25, self.average.z_dim, generator=torch.Generator().manual_seed(1))
         return vae.picture(self.average.decode(z.to(next(self.average.parameters()).device)))
 
 
 class DigitVaeRecipe(_VaeRecipe):
-    """Digits of 28x28.
+    """Digits of 28x28."""
 
-    Args:
-        variational: False leaves out noise and KL: a plain autoencoder.
-    """
-
-    needs = ("mnist",)
-
-    def __init__(
-        self, name: str, args: Mapping[str, Any], steps: int, batch: int, summary: str, variational: bool = True
-    ) -> None:
-        super().__init__(name, args, steps, batch, summary)
-        self.variational = variational
+    needs: tuple[str, ...] = ("mnist",)
+    variational = True
+    """Whether there are noise and KL."""
 
     def load_data(self, sources: Sources) -> Pictures:
         return mnist(sources.root(), "train")
@@ -136,7 +133,7 @@ class DigitVaeRecipe(_VaeRecipe):
                     "loss": "-ELBO in nats, Bernoulli" if self.variational else "Bernoulli cross-entropy in nats",
                     "binarisation": "drawn anew at each step by the grey levels",
                     **({"KL weight": f"0 to 1 in the first {KL_WARMUP:.0%}"} if self.variational else {}),
-                    "learning rate": f"{LEARNING_RATE}, cosine to 0",
+                    "learning rate": f"{self.lr}, cosine to 0",
                     "EMA decay": EMA_DECAY,
                 },
             )
@@ -150,43 +147,43 @@ def vae_digits(size: str) -> DigitVaeRecipe:
         {"z_dim": 32, "widths": (64, 128), "depth": 3} if large else {"z_dim": 32},
         steps=40_000 if large else 32_000,
         batch=512 if large else 128,
+        lr=2e-3 if large else 3e-3,
         summary="Squeezes a digit into 32 numbers and back, and knows how likely each digit is.",
     )
 
 
+class PlainAutoencoderRecipe(DigitVaeRecipe):
+    """The same without noise and KL: what the two are for."""
+
+    variational = False
+
+
 def vae_2d(size: str) -> DigitVaeRecipe:
-    return DigitVaeRecipe(
-        "vae-mnist-2d",
-        _PLANE[size],
-        steps=40_000 if size == "large" else 12_000,
-        batch=512 if size == "large" else 128,
-        summary="Squeezes a digit into two numbers: every digit is a place on a map without holes.",
-    )
+    summary = "Squeezes a digit into two numbers: every digit is a place on a map without holes."
+    return _on_a_plane(DigitVaeRecipe, "vae-mnist-2d", size, summary)
 
 
 def autoencoder_2d(size: str) -> DigitVaeRecipe:
-    """The network of `vae_2d`, trained without noise and KL: what the two are for."""
-    return DigitVaeRecipe(
-        "ae-mnist-2d",
-        _PLANE[size],
-        steps=40_000 if size == "large" else 12_000,
-        batch=512 if size == "large" else 128,
-        summary="A plain autoencoder with two numbers a digit, to hold against vae-mnist-2d: its map has holes.",
-        variational=False,
+    summary = "A plain autoencoder with two numbers a digit, to hold against vae-mnist-2d: its map has holes."
+    return _on_a_plane(PlainAutoencoderRecipe, "ae-mnist-2d", size, summary)
+
+
+def _on_a_plane(kind: type[DigitVaeRecipe], name: str, size: str, summary: str) -> DigitVaeRecipe:
+    large = size == "large"
+    return kind(
+        name,
+        {"z_dim": 2, "widths": (32, 64), "depth": 3} if large else {"z_dim": 2},
+        steps=40_000 if large else 13_000,
+        batch=512 if large else 128,
+        lr=2e-3,
+        summary=summary,
     )
-
-
-_PLANE: Mapping[str, Mapping[str, Any]] = {
-    "small": {"z_dim": 2},
-    "large": {"z_dim": 2, "widths": (32, 64), "depth": 3},
-}
-"""Arguments of the networks with two latents."""
 
 
 class FaceVaeRecipe(_VaeRecipe):
     """Faces of 64x64; a VGG-19 looks at the reconstructions too."""
 
-    needs = ("celeba",)
+    needs: tuple[str, ...] = ("celeba",)
 
     def __init__(self, size: str) -> None:
         large = size == "large"
@@ -204,7 +201,12 @@ class FaceVaeRecipe(_VaeRecipe):
             "attribute labels, which name its directions, are noisy."
         )
         super().__init__(
-            "vae-celeba", args, steps=20_000 if large else 6_000, batch=256 if large else 64, summary=summary
+            "vae-celeba",
+            args,
+            steps=20_000 if large else 6_000,
+            batch=256 if large else 64,
+            lr=1e-3,
+            summary=summary,
         )
         self.seen = SEEN[size]
 
@@ -265,7 +267,7 @@ class FaceVaeRecipe(_VaeRecipe):
                     "loss": f"-ELBO in nats, Gaussian of the best width, + {LOOKS} x the same of features",
                     "features": f"VGG-19 {', '.join(LAYERS)}, {self.seen:.0%} of each batch",
                     "KL weight": f"0 to 1 in the first {KL_WARMUP:.0%}",
-                    "learning rate": f"{LEARNING_RATE}, cosine to 0",
+                    "learning rate": f"{self.lr}, cosine to 0",
                     "EMA decay": EMA_DECAY,
                 },
             )

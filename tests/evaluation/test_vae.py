@@ -11,9 +11,8 @@ from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore, write_checkpoint
 from imagegen.data.digits import mnist
 from imagegen.data.pictures import Sources
+from imagegen.evaluation.measures import area_under_curve, copies
 from imagegen.evaluation.vae import (
-    area_under_curve,
-    copies,
     evaluate_autoencoder,
     evaluate_digits,
     likelihood,

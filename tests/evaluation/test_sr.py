@@ -1,0 +1,130 @@
+"""Figures of super-resolution: known errors give known figures, and bicubic gives the published one."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from imagegen.cards import Card
+from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.data.folders import pictures_in
+from imagegen.data.photos import cropped, shrunk
+from imagegen.data.pictures import Sources
+from imagegen.errors import InputError
+from imagegen.evaluation.sr import evaluate_sr, evaluate_sr_real, luma, perceptual_distance, psnr, ssim
+from imagegen.images import to_tensor
+from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
+from imagegen.models.sr import SuperResolver
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((97, 82), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def squeezenet() -> SqueezeNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return SqueezeNet().eval().requires_grad_(False)
+
+
+@pytest.fixture
+def sources(photo: Image.Image, squeezenet: SqueezeNet, tmp_path: Path) -> Sources:
+    """Set5 and Set14 of two pictures, and a SqueezeNet of noise."""
+    for title in ("set5", "Set14"):
+        (tmp_path / title).mkdir()
+        photo.save(tmp_path / title / "a.png")
+        photo.convert("L").save(tmp_path / title / "b.png")
+    features = {key: tensor for key, tensor in squeezenet.state_dict().items() if key.startswith("features")}
+    save_file(features, tmp_path / SQUEEZENET_FILE)
+    return Sources((tmp_path,), tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    """`sr-x4` that only copies pixels."""
+    network = SuperResolver(4, 1).eval()
+    with torch.no_grad():
+        network.tail.weight.zero_()
+        network.tail.bias.zero_()
+    config = {"class": "sr.SuperResolver", "args": {"width": 4, "blocks": 1}}
+    example = {"low_res": torch.zeros(1, 3, 4, 4)}
+    write_checkpoint(tmp_path / "all" / "sr-x4", network, config, Card("made up", "other", "noise"), example, {})
+    return ModelStore(tmp_path / "all", torch.device("cpu"))
+
+
+def test_luma_runs_from_16_to_235() -> None:
+    pictures = torch.stack([torch.full((3, 9, 10), -1.0), torch.ones(3, 9, 10)])
+    assert luma(pictures).shape == (2, 1, 1, 2)
+    assert torch.allclose(luma(pictures)[:, 0, 0, 0], torch.tensor([16.0, 235.0]), atol=0.01)
+
+
+def test_psnr_of_a_known_error(photo: Image.Image) -> None:
+    high_res = to_tensor(photo)
+    one_level_off = high_res + 1 / 127.5
+    assert psnr(one_level_off, high_res) == pytest.approx(20 * math.log10(255 * 255 / 219), abs=0.01)
+
+
+def test_the_border_is_not_judged(photo: Image.Image) -> None:
+    high_res = to_tensor(photo)
+    spoilt = torch.zeros_like(high_res)
+    spoilt[..., 4:-4, 4:-4] = high_res[..., 4:-4, 4:-4]
+    assert psnr(spoilt, high_res) == math.inf
+    assert ssim(spoilt, high_res) == 1
+
+
+def test_ssim_and_perceptual_distance_tell_worse_from_better(photo: Image.Image, squeezenet: SqueezeNet) -> None:
+    high_res = to_tensor(photo)
+    noise = torch.randn(high_res.shape, generator=torch.Generator().manual_seed(0))
+    better, worse = (high_res + amount * noise for amount in (0.02, 0.2))
+    assert 1 > ssim(better, high_res) > ssim(worse, high_res)
+    distances = [perceptual_distance(squeezenet, restored, high_res) for restored in (high_res, better, worse)]
+    assert 0 == distances[0] < distances[1] < distances[2] < 4
+
+
+def test_all_figures_of_a_network(store: ModelStore, sources: Sources, photo: Image.Image) -> None:
+    figures = evaluate_sr(store, "sr-x4", sources)
+    assert len(figures) == 2 * 5 + 1
+    assert figures["parameters"]["value"] == sum(p.numel() for p in store.get("sr-x4").parameters())
+    expected = []
+    for picture in (photo, photo.convert("L").convert("RGB")):
+        whole = picture.crop((0, 0, 96, 80))
+        small = whole.resize((24, 20), Image.Resampling.BICUBIC)
+        methods = (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)
+        expected.append([psnr(to_tensor(small.resize((96, 80), method)), to_tensor(whole)) for method in methods])
+    ours, bicubic = np.mean(expected, axis=0)
+    for title in ("Set5", "Set14"):
+        assert figures[f"{title}: PSNR"]["value"] == pytest.approx(ours, abs=1e-3)
+        assert figures[f"{title}: PSNR of bicubic"]["value"] == pytest.approx(bicubic, abs=1e-3)
+        assert "mean of 2 photos" in figures[f"{title}: PSNR"]["how"]
+    assert figures["Set14: PSNR"]["bar"] == "≥ 27.6"
+
+
+def test_figures_on_spoilt_pictures_have_no_bar(store: ModelStore, sources: Sources) -> None:
+    clean, real = (measure(store, "sr-x4", sources) for measure in (evaluate_sr, evaluate_sr_real))
+    assert real["Set14: PSNR of bicubic"]["value"] < clean["Set14: PSNR of bicubic"]["value"]
+    assert not real["Set14: PSNR"]["bar"]
+
+
+@pytest.mark.parametrize("data", [(), ("empty",)])
+def test_a_missing_set_is_named(data: tuple[str, ...], store: ModelStore, sources: Sources, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="Set5"):
+        evaluate_sr(store, "sr-x4", Sources(tuple(tmp_path / name for name in data), sources.features))
+
+
+@pytest.mark.skipif("IMAGEGEN_DATA" not in os.environ, reason="IMAGEGEN_DATA does not name the data sets")
+def test_bicubic_gives_the_published_psnr_of_set14() -> None:
+    values = []
+    for _, picture in pictures_in(Path(os.environ["IMAGEGEN_DATA"]) / "photos-test" / "set14.zip"):
+        photo = cropped(picture)
+        bicubic = shrunk(photo).resize(photo.size, Image.Resampling.BICUBIC)
+        values.append(psnr(to_tensor(bicubic), to_tensor(photo)))
+    assert np.mean(values) == pytest.approx(26.1, abs=0.05)
