@@ -1,7 +1,7 @@
 """Photos to train on: kept apart from what is measured on, and cut into tiles with their quarter-size side.
 
 Set5 and Set14 are only ever measured on, so their pictures are known here and never given: BSDS holds one of
-Set5's. The `val` half of BSDS500 is BSD100, on which others measure; it is used to choose by, not to train on.
+Set5's. The `val` part of BSDS500 is BSD100, on which others measure: it is left alone.
 """
 
 import io
@@ -23,6 +23,8 @@ __all__ = ["SCALE", "TILE", "cropped", "made_up_photos", "measured_only", "photo
 SCALE = 4
 TILE = 32
 """Pixels of a low-resolution tile, width and height."""
+EVERY = 20
+"""Of so many photos one is kept back to choose by."""
 STRIDE = 24
 """Largest step from one tile to the next; they overlap."""
 FLAT = 4.0
@@ -67,15 +69,16 @@ def photos(root: Path | None, split: str) -> list[Image.Image]:
 
     Args:
         root: a folder or zip of pictures, or a folder of zips.
-        split: `train`, or `validation` for those in a folder called `val`.
+        split: `train`, or `validation` for every 20th by name; those in a folder called `val` are in neither.
 
     Raises:
         InputError: there are none.
     """
     if root is None:
         raise InputError("Give photos to train on with --data: a folder or zip of PNG or JPEG files.")
-    wanted = pictures_in(root, lambda name: ("val" in PurePosixPath(name).parts) == (split == "validation"))
-    found = [photo for _, photo in wanted if not measured_only(photo)]
+    allowed = [photo for _, photo in pictures_in(root, lambda name: "val" not in PurePosixPath(name).parts)]
+    held = split == "validation"
+    found = [photo for i, photo in enumerate(allowed) if (i % EVERY == EVERY - 1) == held and not measured_only(photo)]
     if not found:
         raise InputError(
             "{root} holds no photos of the {split} split. Pictures of Set5 and Set14 do not count: they are only "

@@ -5,7 +5,6 @@ as one thing.
 """
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import in_batches
 from imagegen.evaluation.measures import area_under_curve, equal_error_threshold
 from imagegen.models.attributes import FaceAttributes
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["AttributesRecipe"]
 
@@ -58,7 +57,7 @@ class AttributesRecipe:
         with step.autocast():
             logits = self.model(seen)
         loss = F.binary_cross_entropy_with_logits(logits.float(), labels.float())
-        step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * _warm_cosine(step.progress))
+        step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
         return {"loss": loss.detach(), "accuracy": ((logits.detach() > 0) == labels.bool()).float().mean()}
 
@@ -121,8 +120,3 @@ def _moved(pictures: Tensor, chance: Tensor) -> Tensor:
     matrices = torch.stack([mirror, zero, shift[:, 0], zero, zero + 1, shift[:, 1]], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(matrices, list(pictures.shape), align_corners=False)
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-
-
-def _warm_cosine(progress: float) -> float:
-    """Up in a line to 1, down a cosine to 0."""
-    return min(1.0, progress / WARMUP) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -17,7 +17,7 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import BATCH
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.perceptual import Vgg19, load_vgg
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["AutoencoderRecipe"]
 
@@ -92,7 +92,9 @@ class AutoencoderRecipe:
         mean, logvar = mean.float(), logvar.float()
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum() / pictures.numel()  # nats a value of the picture
         loss = error + LOOKS * looks + KL_WEIGHT * kl
-        step.update(self.optimizers["adamw"], loss, LEARNING_RATE * _warm_cosine(step.progress), clip=GRADIENT_NORM)
+        step.update(
+            self.optimizers["adamw"], loss, LEARNING_RATE * warm_cosine(step.progress, WARMUP), clip=GRADIENT_NORM
+        )
         follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
         return {"error": error.detach(), "looks": looks.detach(), "KL": kl.detach()}
 
@@ -146,8 +148,3 @@ class AutoencoderRecipe:
         chosen = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))[:MEASURED]
         latents = torch.cat([self.average.encode(pictures[part][0]) for part in split(chosen, BATCH)])
         self.average.standardise(latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
-
-
-def _warm_cosine(progress: float) -> float:
-    """Up in a line to 1, down a cosine to 0."""
-    return min(1.0, progress / WARMUP) * 0.5 * (1 + math.cos(math.pi * progress))

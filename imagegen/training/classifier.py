@@ -6,7 +6,6 @@ here it is a third. Which of the three changes did it was not taken apart.
 """
 
 import copy
-import math
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +15,7 @@ from imagegen.data.digits import made_up_digits, mnist
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["ClassifierRecipe"]
 
@@ -53,7 +52,7 @@ class ClassifierRecipe:
         with step.autocast():
             logits = self.model(_shift(pictures, step.uniform(2)))
         loss = F.cross_entropy(logits.float(), labels)
-        step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * _warm_cosine(step.progress))
+        step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
         return {"loss": loss.detach(), "accuracy": (logits.detach().argmax(1) == labels).float().mean()}
 
@@ -93,10 +92,3 @@ def _shift(pictures: Tensor, where: Tensor) -> Tensor:
     columns = offset[:, 1:] + torch.arange(width, device=pictures.device)  # (B, W)
     each = torch.arange(len(pictures), device=pictures.device)[:, None, None]
     return padded[each, 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
-
-
-def _warm_cosine(progress: float) -> float:
-    """Up in a line to 1, then down a cosine to 0."""
-    if progress < WARMUP:
-        return progress / WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP)))

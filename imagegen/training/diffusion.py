@@ -5,7 +5,6 @@ sometimes kept from them, so that guidance has a plain model to start from (Ho a
 """
 
 import copy
-import math
 from typing import Any, cast
 
 import torch
@@ -20,7 +19,7 @@ from imagegen.devices import choose_device, generators, picture_noise
 from imagegen.errors import InputError
 from imagegen.models import diffusion
 from imagegen.models.autoencoder import FaceAutoencoder
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["DigitDiffusionRecipe", "FaceDiffusionRecipe", "denoising_loss", "latents_of"]
 
@@ -64,7 +63,9 @@ class _DiffusionRecipe:
     def _learn(self, pictures: Tensor, labels: Tensor, step: Step, gamma: float) -> dict[str, Tensor]:
         with step.autocast():
             loss = denoising_loss(self.model, pictures, labels, step, gamma)
-        step.update(self.optimizers["adamw"], loss, LEARNING_RATE * _warm_cosine(step.progress), clip=GRADIENT_NORM)
+        step.update(
+            self.optimizers["adamw"], loss, LEARNING_RATE * warm_cosine(step.progress, WARMUP), clip=GRADIENT_NORM
+        )
         follow(self.average, self.model, 0.5 ** (1 / (1 + EMA_HALF_LIFE * step.index)))
         return {"loss": loss.detach()}
 
@@ -230,10 +231,3 @@ def latents_of(autoencoder: FaceAutoencoder, pixels: Tensor) -> Tensor:
 def _asking(digits: Pictures) -> Pictures:
     """Each digit with the row of numbers that asks for it."""
     return Pictures(digits.pixels, F.one_hot(digits.labels, 10).float())
-
-
-def _warm_cosine(progress: float) -> float:
-    """Up in a line to 1, then down a cosine to 0."""
-    if progress < WARMUP:
-        return progress / WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP)))

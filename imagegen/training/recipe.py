@@ -1,5 +1,6 @@
 """What a family brings to the training loop, and what the loop hands to it at each step."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from imagegen.data.pictures import Pictures, Sources
 
-__all__ = ["Export", "Recipe", "Step", "follow", "rng_of"]
+__all__ = ["Export", "Recipe", "Step", "follow", "rng_of", "warm_cosine"]
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,13 @@ class Recipe(Protocol):
 def rng_of(seed: int, index: int, device: torch.device | str) -> torch.Generator:
     """The randomness of step or epoch `index`, mixed into 32 bits: the CPU's generator ignores all above them."""
     return torch.Generator(device).manual_seed((seed * 0x9E3779B1 + index) % 2**32)
+
+
+def warm_cosine(progress: float, warmup: float) -> float:
+    """A learning rate's share of its peak: up in a line over `warmup` of the run, then down a cosine to 0."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
 @torch.no_grad()

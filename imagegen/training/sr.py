@@ -1,7 +1,6 @@
 """`sr-x4`: super-resolution for the smallest error, and its sharper sister `srgan-x4`."""
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from imagegen.images import to_tensor
 from imagegen.models import gan
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.models.sr import PatchCritic, SuperResolver
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["SuperResolutionGanRecipe", "SuperResolutionRecipe", "sr_x4", "sr_x4_real"]
 
@@ -75,7 +74,7 @@ class SuperResolutionRecipe:
         with step.autocast():
             restored = self.network(low_res)
         loss = F.l1_loss(restored.float(), high_res)
-        step.update(self.optimizers["adam"], loss, LEARNING_RATE * _warm_cosine(step.progress))
+        step.update(self.optimizers["adam"], loss, LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         _follow(self.average, self.network, step)
         return {"loss": loss.detach()}
 
@@ -148,7 +147,7 @@ class SuperResolutionGanRecipe:
         with step.autocast():
             real, fake = self.critic(torch.cat([high_res, restored])).float().chunk(2)
         loss = gan.discriminator_loss(real, fake)
-        step.update(self.optimizers["critic"], loss, CRITIC_LEARNING_RATE * _warm_cosine(step.progress))
+        step.update(self.optimizers["critic"], loss, CRITIC_LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         return {"loss D": loss.detach(), "D real - fake": (real - fake).detach().mean()}
 
     def _network_step(self, high_res: Tensor, restored: Tensor, step: Step) -> dict[str, Tensor]:
@@ -161,7 +160,7 @@ class SuperResolutionGanRecipe:
         content = torch.stack([F.l1_loss(seen[layer].float(), wanted[layer].float()) for layer in FEATURES]).mean()
         pixels = F.l1_loss(restored, high_res)
         loss = content + ADVERSARIAL * adversarial + PIXELS * pixels
-        step.update(self.optimizers["network"], loss, GAN_LEARNING_RATE * _warm_cosine(step.progress))
+        step.update(self.optimizers["network"], loss, GAN_LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         self.critic.requires_grad_(True)
         return {"content": content.detach(), "adversarial": adversarial.detach(), "pixels": pixels.detach()}
 
@@ -231,13 +230,6 @@ def _turned(high_res: Tensor, low_res: Tensor, step: Step) -> tuple[Tensor, Tens
         x = torch.where(diagonal, x.transpose(2, 3), x)
         pair.append(x.contiguous(memory_format=torch.channels_last))
     return pair[0], pair[1]
-
-
-def _warm_cosine(progress: float) -> float:
-    """Up in a line to 1, then down a cosine to 0."""
-    if progress < WARMUP:
-        return progress / WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP)))
 
 
 sr_x4 = partial(SuperResolutionRecipe, name="sr-x4", shrink=shrunk, seen="antialiased bicubic")

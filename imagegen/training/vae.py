@@ -21,7 +21,7 @@ from imagegen.evaluation.features import BATCH, in_batches
 from imagegen.evaluation.measures import area_under_curve
 from imagegen.models import vae
 from imagegen.models.perceptual import Vgg19, load_vgg
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["DigitVaeRecipe", "FaceVaeRecipe", "autoencoder_2d", "vae_2d", "vae_digits"]
 
@@ -71,7 +71,7 @@ class _VaeRecipe:
         }
 
     def _update(self, loss: Tensor, step: Step) -> None:
-        step.update(self.optimizers["adamw"], loss, self.lr * _warm_cosine(step.progress))
+        step.update(self.optimizers["adamw"], loss, self.lr * warm_cosine(step.progress, LR_WARMUP))
         follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
 
     @torch.no_grad()
@@ -272,11 +272,6 @@ class FaceVaeRecipe(_VaeRecipe):
                 },
             )
         ]
-
-
-def _warm_cosine(progress: float) -> float:
-    """Up in a line to 1, then down a cosine to 0."""
-    return min(1.0, progress / LR_WARMUP) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _best_gaussian(shown: Tensor, wanted: Tensor) -> Tensor:

@@ -100,12 +100,13 @@ def test_the_real_set5_and_set14_are_refused() -> None:
         photos(data / "photos-test", "train")
 
 
-def test_what_lies_in_val_is_held_out(tmp_path: Path) -> None:
-    both = {"train/1.png": smooth(1), "val/2.png": smooth(2), "valley.png": smooth(3)}
-    archive = write_zip(tmp_path / "b.zip", both)
+def test_every_20th_is_kept_back_and_what_lies_in_val_is_left_alone(tmp_path: Path) -> None:
+    named = {f"train/{k:02}.png": smooth(k) for k in range(21)}
+    archive = write_zip(tmp_path / "b.zip", {**named, "val/2.png": smooth(99), "valley.png": smooth(98)})
     train, held_out = photos(archive, "train"), photos(archive, "validation")
-    assert [picture.tobytes() for picture in train] == [both[name].tobytes() for name in ("train/1.png", "valley.png")]
-    assert [picture.tobytes() for picture in held_out] == [both["val/2.png"].tobytes()]
+    assert [picture.tobytes() for picture in held_out] == [smooth(19).tobytes()]
+    others = [*(picture for name, picture in named.items() if name != "train/19.png"), smooth(98)]
+    assert [picture.tobytes() for picture in train] == [picture.tobytes() for picture in others]
 
 
 def test_without_photos_it_says_what_to_give() -> None:
