@@ -10,7 +10,7 @@ from imagegen.devices import picture_noise
 from imagegen.evaluation.digits import COUNT, SEED, digit_figures
 from imagegen.evaluation.faces import FID_FACES, face_figures
 from imagegen.evaluation.features import as_saved, in_batches
-from imagegen.evaluation.measures import Figures
+from imagegen.evaluation.measures import Figures, without_bars
 from imagegen.models.classic_gan import DcganGenerator, MlpGenerator
 
 __all__ = ["evaluate_digits", "evaluate_faces"]
@@ -18,7 +18,7 @@ __all__ = ["evaluate_digits", "evaluate_faces"]
 
 def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int = COUNT) -> Figures:
     """`digit_figures` of pictures for which no digit was asked, picture i from seed i."""
-    return digit_figures(_draw(store, name, count), None, store, sources.root())
+    return without_bars(digit_figures(_draw(store, name, count), None, store, sources.root()))
 
 
 def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FID_FACES) -> Figures:

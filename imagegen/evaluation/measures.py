@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from imagegen.evaluation.features import as_saved, in_batches
 
-__all__ = ["Figures", "area_under_curve", "copies", "equal_error_threshold", "figure"]
+__all__ = ["Figures", "area_under_curve", "copies", "equal_error_threshold", "figure", "without_bars"]
 
 Figures = dict[str, dict[str, Any]]
 """Name -> {"value": number, "how": conditions, "bar": what it is held against}, as in a card."""
@@ -16,6 +16,11 @@ Figures = dict[str, dict[str, Any]]
 def figure(value: float, how: str, bar: str = "") -> dict[str, Any]:
     """One entry of `Figures`: its value, under which conditions, and what it is held against."""
     return {"value": value, "how": how, "bar": bar}
+
+
+def without_bars(figures: Figures) -> Figures:
+    """The same figures of a model that is not held against anything: a baseline."""
+    return {name: {**entry, "bar": ""} for name, entry in figures.items()}
 
 
 def copies(model: nn.Module, pictures: Tensor, how: str) -> Figures:

@@ -16,7 +16,7 @@ from imagegen.devices import picture_noise
 from imagegen.evaluation.digits import COUNT, JUDGE, SEED, digit_figures
 from imagegen.evaluation.faces import face_figures
 from imagegen.evaluation.features import as_saved, in_batches
-from imagegen.evaluation.measures import Figures, copies, figure
+from imagegen.evaluation.measures import Figures, copies, figure, without_bars
 from imagegen.models import vae
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 
@@ -61,7 +61,7 @@ def evaluate_autoencoder(store: ModelStore, name: str, sources: Sources, count: 
             f"each, mean of {PAIRS} lines; steps measured in digit-classifier features",
             "1: perfectly even",
         ),
-        **digit_figures(_samples(model, count), None, store, sources.root()),
+        **without_bars(digit_figures(_samples(model, count), None, store, sources.root())),
     }
 
 

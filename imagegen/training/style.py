@@ -1,7 +1,6 @@
 """`style-fast`: any style in one pass."""
 
 import copy
-import math
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +12,13 @@ from imagegen.data.styles import made_up_styles, squares, styles
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, Objective, distance
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = [
     "PHOTOS",
     "PHOTO_SIDE",
     "TERMS",
+    "WARMUP",
     "FastStyleRecipe",
     "Gallery",
     "cut",
@@ -26,13 +26,12 @@ __all__ = [
     "recoloured",
     "square_photos",
     "unlabelled",
-    "warm_cosine",
 ]
 
 PHOTO_SIDE, PAINTING_SIDE = 256, 512
 """Pixels of the squares that are kept."""
 WARMUP = 0.02
-PHOTOS = "T91, the 200 photos of BSDS500's train/ and 1,000 samples of ImageNet, without those of Set5 and Set14"
+PHOTOS = "T91, the 200 photos of BSDS500's train/ and 1,000 samples of ImageNet, every 20th kept back"
 TERMS = "For non-commercial research only, as its data are."
 
 LEARNING_RATE = 1e-3
@@ -102,7 +101,7 @@ class FastStyleRecipe:
         step.update(
             self.optimizers["adam"],
             (loss / (unchanged + EASY)).mean(),
-            LEARNING_RATE * warm_cosine(step.progress),
+            LEARNING_RATE * warm_cosine(step.progress, WARMUP),
             clip=1.0,
         )
         follow(self.average, self.network, 1 - 1 / min(EMA_STEPS, 1 + EMA_SHARE * step.index))
@@ -211,10 +210,3 @@ def _towards_next(x: Tensor, share: Tensor) -> Tensor:
 def patterns(side: int) -> Tensor:
     """Two made-up pictures (2, 3, side, side) in [-1, 1]."""
     return torch.cat([to_tensor(picture.resize((side, side))) for picture in made_up_photos()[:2]])
-
-
-def warm_cosine(progress: float) -> float:
-    """Up in a line to 1, then down a cosine to 0."""
-    if progress < WARMUP:
-        return progress / WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP)))

@@ -9,17 +9,17 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.data.styles import squares
 from imagegen.models.perceptual import SqueezeNet, Vgg19, load_squeezenet, load_vgg
 from imagegen.models.style import FeatureNetwork
-from imagegen.training.recipe import Export, Step
+from imagegen.training.recipe import Export, Step, warm_cosine
 from imagegen.training.style import (
     PHOTO_SIDE,
     PHOTOS,
     TERMS,
+    WARMUP,
     cut,
     patterns,
     recoloured,
     square_photos,
     unlabelled,
-    warm_cosine,
 )
 
 __all__ = ["StyleFeaturesRecipe"]
@@ -83,7 +83,7 @@ class StyleFeaturesRecipe:
                 for layer, target in wanted.items()
             }
         loss = torch.stack(list(unexplained.values())).sum()
-        step.update(self.optimizers["adam"], loss, LEARNING_RATE * warm_cosine(step.progress))
+        step.update(self.optimizers["adam"], loss, LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         return {f"unexplained {layer}": share.detach() for layer, share in unexplained.items()}
 
     def preview(self) -> None:

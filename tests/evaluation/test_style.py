@@ -19,15 +19,14 @@ from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork
 def sources(tmp_path: Path) -> Sources:
     """Made-up photos and styles, and a VGG-19 of random weights, all as files."""
     folders = {
-        "photos/val": made_up_photos()[:3],
-        "photos/train": made_up_photos()[3:5],
+        "photos": made_up_photos() * 3,  # every 20th is kept back
         "styles/public-domain": made_up_styles(),
         "styles/training-only": made_up_styles(),
     }
     for folder, pictures in folders.items():
         (tmp_path / folder).mkdir(parents=True)
         for i, picture in enumerate(pictures):
-            picture.save(tmp_path / folder / f"{i}.png")
+            picture.save(tmp_path / folder / f"{i:02d}.png")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         vgg = Vgg19("relu3_1").state_dict()

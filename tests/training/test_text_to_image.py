@@ -26,7 +26,7 @@ from imagegen.training.publish import publish
 from imagegen.training.recipe import Step
 from imagegen.training.recipes import build
 from imagegen.training.run import Run
-from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, TextToImageRecipe
+from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, TextToImageRecipe, velocity_loss
 
 CPU = torch.device("cpu")
 OPTIONS = {"steps": 2, "batch": 8, "device": "cpu", "precision": "no"}
@@ -122,6 +122,24 @@ def test_the_words_make_a_difference_unless_they_are_left_out(
     assert said != other
     silent, also_silent = losses(1.0)
     assert silent == also_silent
+
+
+def test_no_noise_level_is_left_out_of_the_loss(recipe: TextToImageRecipe, new_accelerator: None) -> None:
+    class Silent(torch.nn.Module):
+        """Predicts no velocity at all, and notes at which levels it was asked."""
+
+        alphas_cumprod = recipe.model.alphas_cumprod
+
+        def forward(self, x_t: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
+            self.asked = timesteps
+            return torch.zeros_like(x_t)
+
+    silent = Silent()
+    x0 = torch.randn(100, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    step = Step(Accelerator(cpu=True, mixed_precision="no"), 0, 0, 100, 100)
+    loss = velocity_loss(silent, x0, torch.zeros(100, LENGTH), step)
+    assert loss.item() == pytest.approx(1, abs=0.02), "v of unit latents has variance 1 at every level"
+    assert (silent.asked // 10).unique().tolist() == list(range(100))
 
 
 def test_a_step_teaches_words_and_pictures(data: Pictures, new_accelerator: None) -> None:

@@ -22,7 +22,7 @@ from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_la
 
 PACKAGE = Path(errors.__file__).parent
 UI = PACKAGE / "ui"
-OFF_THE_PAGE = ("training/", "data.py", "cli.py", "__main__.py")
+OFF_THE_PAGE = ("training/", "data/", "cli.py", "__main__.py")
 """Modules whose errors only a terminal shows."""
 
 ENGLISH, CHINESE = locale("en"), locale("zh")
