@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from imagegen.devices import choose_device, layout
 from imagegen.training.loop import compile_networks
 from imagegen.training.recipe import Step
-from imagegen.training.recipes import RECIPES, build
+from imagegen.training.recipes import RECIPES, build, made_up_data
 
 
 def main(
@@ -41,7 +41,7 @@ def main(
 def time_steps(name: str, size: str, accelerator: Accelerator, steps: int, warm_up: int) -> tuple[float, int]:
     """Median seconds of a step, and the pictures in it."""
     recipe = build(name, size, seed=0)
-    data = recipe.made_up_data().to(accelerator.device)
+    data = made_up_data(recipe).to(accelerator.device)
     for network in (*recipe.networks.values(), *recipe.frozen.values()):
         network.to(accelerator.device, memory_format=layout(network, accelerator.device))  # type: ignore[call-overload]
     if accelerator.device.type == "cuda":

@@ -79,7 +79,7 @@ def train(
 
     from imagegen.training.loop import Options
     from imagegen.training.loop import train as run_training
-    from imagegen.training.recipes import build
+    from imagegen.training.recipes import build, made_up_data
 
     recipe = build(name, size, seed)
     options = Options(
@@ -98,7 +98,7 @@ def train(
         with tempfile.TemporaryDirectory() as folder:
             run_training(
                 recipe,
-                recipe.made_up_data(),
+                made_up_data(recipe),
                 Options(Path(folder), size, steps=2, batch=16, seed=seed, device=device, precision=precision),
             )
         typer.echo(f"{name}: two steps on made-up data went well.")

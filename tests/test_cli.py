@@ -66,7 +66,7 @@ def test_a_run_remembers_how_it_was_started_but_not_where_the_data_lay(
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["train", "vae"], "There is no recipe 'vae'; choose one of digit-classifier, gan-mnist."),
+        (["train", "vae"], "There is no recipe 'vae'; choose one of ae-mnist-2d, "),
         (["train", "gan-mnist", "--size", "huge"], "There is no size 'huge'; choose one of small, large."),
         (["train", "gan-mnist", "--device", "gpu", "--dry-run"], "There is no device called gpu"),
         (["train", "gan-mnist", "--data", "nowhere"], "nowhere holds no MNIST"),

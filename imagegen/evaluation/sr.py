@@ -29,8 +29,11 @@ __all__ = ["evaluate_sr", "evaluate_sr_real", "luma", "perceptual_distance", "ps
 
 BORDER = 4
 """Pixels of each side that are not judged."""
-BARS = {"PSNR": "≥ 27.6", "PSNR of bicubic": "26.1 ± 0.05", "perceptual distance over bicubic's": "≤ 0.6 for srgan-x4"}
-"""For Set14 with the usual low resolution."""
+BARS = {
+    "sr-x4": {"PSNR": "≥ 27.6", "PSNR of bicubic": "26.1 ± 0.05"},
+    "srgan-x4": {"perceptual distance over bicubic's": "≤ 0.6", "PSNR of bicubic": "26.1 ± 0.05"},
+}
+"""For Set14 with the usual low resolution, by checkpoint."""
 
 
 def _evaluate(
@@ -64,7 +67,7 @@ def _evaluate(
             "perceptual distance over bicubic's": ours_mean[2] / bicubic_mean[2],
         }
         how = f"mean of {len(scores)} photos, low resolution by {seen}"
-        bars = BARS if title == "Set14" and shrink is shrunk else {}
+        bars = BARS.get(name, {}) if title == "Set14" and shrink is shrunk else {}
         figures |= {f"{title}: {key}": figure(value, how, bars.get(key, "")) for key, value in named.items()}
     parameters = sum(p.numel() for p in network.parameters())
     return {**figures, "parameters": figure(parameters, "all of the network", "≤ 300,000")}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from imagegen.data.pictures import Pictures
 from imagegen.errors import InputError
 from imagegen.training.attributes import AttributesRecipe
 from imagegen.training.autoencoder import AutoencoderRecipe
@@ -18,7 +19,7 @@ from imagegen.training.style_features import StyleFeaturesRecipe
 from imagegen.training.text_to_image import TextToImageRecipe
 from imagegen.training.vae import FaceVaeRecipe, autoencoder_2d, vae_2d, vae_digits
 
-__all__ = ["RECIPES", "SIZES", "build"]
+__all__ = ["RECIPES", "SIZES", "build", "made_up_data"]
 
 SIZES = ("small", "large")
 """For an hour or two of a CPU, and for five to ten minutes of a modern GPU."""
@@ -59,3 +60,10 @@ def build(name: str, size: str, seed: int) -> Recipe:
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(seed)
         return RECIPES[name](size)
+
+
+def made_up_data(recipe: Recipe) -> Pictures:
+    """What `--dry-run` trains on; networks that stand in for given ones are the same each time."""
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(0)
+        return recipe.made_up_data()

@@ -32,5 +32,5 @@ def test_a_name_that_is_not_there_is_refused(store: ModelStore) -> None:
 
 def test_a_checkpoint_without_a_measure_is_refused(store: ModelStore) -> None:
     (store.folder / "gan-mnist").rename(store.folder / "gan-letters")
-    with pytest.raises(InputError, match="choose one of digit-classifier, gan-mnist"):
+    with pytest.raises(InputError, match=r"choose one of ae-mnist-2d, .*gan-mnist"):
         evaluate(store, "gan-letters", None)

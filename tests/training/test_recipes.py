@@ -11,7 +11,7 @@ from imagegen.errors import InputError
 from imagegen.training.gan import ConditionalGanRecipe
 from imagegen.training.loop import Options, train
 from imagegen.training.recipe import Recipe, Step
-from imagegen.training.recipes import RECIPES, SIZES, build
+from imagegen.training.recipes import RECIPES, SIZES, build, made_up_data
 
 pytestmark = pytest.mark.usefixtures("new_accelerator")
 
@@ -29,7 +29,7 @@ def weights(recipe: Recipe) -> dict[str, Tensor]:
 def test_a_recipe_runs_dry(name: str, tmp_path: Path) -> None:
     recipe = build(name, "small", seed=0)
     before = weights(recipe)
-    run = train(recipe, recipe.made_up_data(), Options(tmp_path, steps=2, batch=16, device="cpu", precision="no"))
+    run = train(recipe, made_up_data(recipe), Options(tmp_path, steps=2, batch=16, device="cpu", precision="no"))
     assert run.facts()["step"] == 2
     (line,) = run.read_history()
     assert len(line) > 2
@@ -57,7 +57,7 @@ def test_a_recipe_says_what_it_is(name: str, size: str) -> None:
     assert recipe.steps > 0
     assert recipe.batch > 0
     assert set(recipe.compiled) <= recipe.networks.keys()
-    made_up = recipe.made_up_data()
+    made_up = made_up_data(recipe)
     assert made_up.pixels.dtype in (torch.uint8, torch.float16)
     assert len(made_up.labels) == len(made_up.pixels) >= 16
 
