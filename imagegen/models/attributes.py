@@ -34,7 +34,7 @@ class FaceAttributes(nn.Module):
             _block(4 * width, 8 * width, 2),  # (B, 8w, 4, 4)
             _block(8 * width, 8 * width, 1),
         )
-        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(8 * width * 16, attributes))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(8 * width * 16, attributes))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))  # type: ignore[no-any-return]

@@ -20,13 +20,15 @@ from imagegen.training.recipes import RECIPES, build
 from imagegen.training.run import Run
 
 CPU = torch.device("cpu")
+DIGITS = [name for name in RECIPES if build(name, "small", seed=0).needs == ("mnist",)]
+"""Recipes whose data are made up here; those of other families publish in their own tests."""
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two steps of every recipe."""
+    """Two steps of every recipe of digits."""
     folder = tmp_path_factory.mktemp("runs")
-    for name in RECIPES:
+    for name in DIGITS:
         recipe = build(name, "small", seed=4)
         options = Options(folder / name, steps=2, batch=16, seed=4, device="cpu", precision="no", command="train it")
         train(recipe, recipe.made_up_data(), options)
@@ -40,13 +42,13 @@ def published(runs: Path, mnist_root: Path, tmp_path_factory: pytest.TempPathFac
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gan, "STYLES", 64)
         patch.setattr(gan, "NAMING", 2)
-        for name in RECIPES:
+        for name in DIGITS:
             publish(runs / name, folder, Sources((mnist_root,)))
     return ModelStore(folder, CPU)
 
 
 def test_all_that_was_published_verifies(published: ModelStore) -> None:
-    assert published.names() == ["digit-classifier", "gan-mnist", "gan-mnist-discriminator"]
+    assert published.names() == sorted([*DIGITS, "gan-mnist-discriminator"])
     for name in published.names():
         verify(published, name)
 
