@@ -195,9 +195,9 @@ class _Loop:
                     bar.set_postfix_str(f"{self._log(sums):.0f} pictures/s")
                     sums = {}
                     if facts["step"] == SPEED_FROM:
-                        warm = facts["seconds"]
+                        facts["warm seconds"] = facts["seconds"]  # kept: a run may be resumed before it is planned
                     if not facts["steps"] and facts["step"] == SPEED_TO:
-                        steps = bar.total = facts["steps"] = self._plan(warm)
+                        steps = bar.total = facts["steps"] = self._plan()
                         done = facts["step"] == steps
                 if facts["step"] in self._moments(steps):
                     self._moment(facts["step"])
@@ -211,12 +211,12 @@ class _Loop:
         pictures, labels = self.data[index[step.share].to(self.data.pixels.device)]
         return self.recipe.step(pictures, labels, step)
 
-    def _plan(self, warm: float) -> int:
-        """Steps that fit into the minutes at the speed since `warm`, the seconds at step `SPEED_FROM`.
+    def _plan(self) -> int:
+        """Steps that fit into the minutes at the speed since step `SPEED_FROM`.
 
         The first process plans for all: they must stop at the same step.
         """
-        each = (self.facts["seconds"] - warm) / (SPEED_TO - SPEED_FROM)
+        each = (self.facts["seconds"] - self.facts["warm seconds"]) / (SPEED_TO - SPEED_FROM)
         left = self.facts["minutes"] * 60 - self.facts["seconds"]
         steps = torch.tensor(SPEED_TO + max(0, int(left / each)), device=self.accelerator.device)
         return int(broadcast(steps))

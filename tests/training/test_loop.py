@@ -117,6 +117,14 @@ def test_minutes_are_turned_into_as_many_steps_as_fit(tmp_path: Path) -> None:
     assert 0.5 < facts["seconds"] < 3
 
 
+def test_a_run_by_minutes_can_be_resumed_before_it_is_planned(tmp_path: Path, save_every_2: None) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(Mean(stop_at(30)), tmp_path, minutes=0.5 / 60)
+    assert Run(tmp_path).facts()["steps"] == 0
+    facts = run(Mean(lambda _: time.sleep(0.005)), tmp_path, resume=True).facts()
+    assert facts["step"] == facts["steps"] > 50
+
+
 @pytest.mark.parametrize(("name", "precision"), [*((name, "bf16") for name in RECIPES), ("gan-mnist", "no")])
 def test_a_resumed_run_is_the_same_to_the_bit(
     name: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_every_2: None
