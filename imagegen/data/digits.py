@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from imagegen.data.pictures import Pictures
 from imagegen.errors import InputError
 
-__all__ = ["VALIDATION_DIGITS", "made_up_digits", "mnist"]
+__all__ = ["TRAINING_DIGITS", "VALIDATION_DIGITS", "made_up_digits", "mnist"]
 
+TRAINING_DIGITS = "MNIST, 55,000 training digits (the last 5,000 kept back for validation)"
+"""What the cards of networks trained on `mnist(root, "train")` say of their data."""
 VALIDATION_DIGITS = 5_000
 """The last training digits, kept back to choose by."""
 

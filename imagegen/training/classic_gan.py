@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.faces import faces, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.models import classic_gan as gan
@@ -44,7 +44,7 @@ _DIGITS = _Data(
     ("mnist",),
     mnist,
     made_up_digits,
-    "MNIST, 55,000 training digits (the last 5,000 kept back for validation)",
+    TRAINING_DIGITS,
     "cc-by-sa-3.0",
 )
 _FACES = _Data(

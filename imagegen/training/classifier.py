@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
@@ -72,7 +72,7 @@ class ClassifierRecipe:
                 assets=reference_statistics(self.average, test),
                 summary="Reads a digit, and judges generated ones: its 128 penultimate activations are the "
                 "feature space of FID, KID, precision and recall for digits.",
-                data="MNIST, 55,000 training digits (the last 5,000 kept back for validation)",
+                data=TRAINING_DIGITS,
                 licence="cc-by-sa-3.0",
                 details={
                     "learning rate": LEARNING_RATE,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.faces import ATTRIBUTES, faces, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import choose_device, generators, picture_noise
@@ -126,7 +126,7 @@ class DigitDiffusionRecipe(_DiffusionRecipe):
                 args=self.args,
                 example=self._example(F.one_hot(torch.tensor([3, 1, 4, 7]), 10).float()),
                 summary="Draws the digit that is asked for out of noise, step by step.",
-                data="MNIST, 55,000 training digits (the last 5,000 kept back for validation)",
+                data=TRAINING_DIGITS,
                 licence="cc-by-sa-3.0",
                 details=self._details(DIGIT_GAMMA),
             )
@@ -200,14 +200,14 @@ class FaceDiffusionRecipe(_DiffusionRecipe):
         ]
 
 
-def denoising_loss(model: nn.Module, x0: Tensor, labels: Tensor, step: Step, gamma: float = 5.0) -> Tensor:
+def denoising_loss(model: nn.Module, x0: Tensor, labels: Tensor, step: Step, gamma: float | None = 5.0) -> Tensor:
     """Mean squared error of the velocity, min-SNR weighted; the batch is spread evenly over the noise levels.
 
     Args:
         model: called as a `Denoiser` is, with `alphas_cumprod` of its own.
         x0: pictures or latents (B, C, H, W).
         labels: whatever the model takes.
-        gamma: of the weights.
+        gamma: of the weights; None gives all noise levels the same.
     """
     place = (step.uniform()[0] + torch.arange(len(x0), device=x0.device) / len(x0)) % 1
     timesteps = (place * diffusion.TIMESTEPS).long()
@@ -215,7 +215,7 @@ def denoising_loss(model: nn.Module, x0: Tensor, labels: Tensor, step: Step, gam
     noise = step.normal(*x0.shape[1:])
     v = model(diffusion.q_sample(x0, noise, level), timesteps, labels).float()
     error = (v - diffusion.velocity(x0, noise, level)).square().mean(dim=(1, 2, 3))
-    loss: Tensor = (diffusion.min_snr_weight(level, gamma) * error).mean()
+    loss: Tensor = (error if gamma is None else diffusion.min_snr_weight(level, gamma) * error).mean()
     return loss
 
 

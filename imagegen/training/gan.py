@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.models import gan
 from imagegen.training.recipe import Export, Step, follow
@@ -112,7 +112,7 @@ class ConditionalGanRecipe:
         z = torch.randn(4, average.z_dim, generator=torch.Generator().manual_seed(2))
         labels = torch.tensor([3, 1, 4, 7])
         common = {
-            "data": "MNIST, 55,000 training digits (the last 5,000 kept back for validation)",
+            "data": TRAINING_DIGITS,
             "licence": "cc-by-sa-3.0",
             "details": {
                 "loss": "relativistic pairing + R1 + R2",

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.data.digits import made_up_digits, mnist
+from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.faces import faces, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import BATCH, in_batches
@@ -127,7 +127,7 @@ class DigitVaeRecipe(_VaeRecipe):
                 example={"x": made_up_digits()[:4][0]},
                 assets=assets,
                 summary=self.summary,
-                data="MNIST, 55,000 training digits (the last 5,000 kept back for validation)",
+                data=TRAINING_DIGITS,
                 licence="cc-by-sa-3.0",
                 details={
                     "loss": "-ELBO in nats, Bernoulli" if self.variational else "Bernoulli cross-entropy in nats",

@@ -21,12 +21,13 @@ from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import LENGTH
 from imagegen.tasks.registry import verify
 from imagegen.training import text_to_image
+from imagegen.training.diffusion import denoising_loss
 from imagegen.training.loop import Options, train
 from imagegen.training.publish import publish
 from imagegen.training.recipe import Step
 from imagegen.training.recipes import build
 from imagegen.training.run import Run
-from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, TextToImageRecipe, velocity_loss
+from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, TextToImageRecipe
 
 CPU = torch.device("cpu")
 OPTIONS = {"steps": 2, "batch": 8, "device": "cpu", "precision": "no"}
@@ -137,7 +138,7 @@ def test_no_noise_level_is_left_out_of_the_loss(recipe: TextToImageRecipe, new_a
     silent = Silent()
     x0 = torch.randn(100, 16, 8, 8, generator=torch.Generator().manual_seed(0))
     step = Step(Accelerator(cpu=True, mixed_precision="no"), 0, 0, 100, 100)
-    loss = velocity_loss(silent, x0, torch.zeros(100, LENGTH), step)
+    loss = denoising_loss(silent, x0, torch.zeros(100, LENGTH), step, gamma=None)
     assert loss.item() == pytest.approx(1, abs=0.02), "v of unit latents has variance 1 at every level"
     assert (silent.asked // 10).unique().tolist() == list(range(100))
 
