@@ -26,6 +26,7 @@ __all__ = [
     "betas",
     "denoise",
     "min_snr_weight",
+    "predict",
     "predict_noise",
     "predict_x0",
     "q_sample",
@@ -213,6 +214,7 @@ def denoise(
     solver_name: str,
     steps: int,
     guidance_scale: float = 1.0,
+    eta: float = 0.0,
     first: int = 0,
 ) -> Iterator[Denoising]:
     """From noise to pictures, step by step; drain it for the result.
@@ -220,29 +222,32 @@ def denoise(
     Args:
         x: pure noise (B, C, H, W), or pictures drowned to the noise level of step `first`.
         labels: what is asked for, (B, L), as in `Denoiser`.
-        rngs: one a picture, on the CPU; only ddpm draws from them.
+        rngs: one a picture, on the CPU; only ddpm, and ddim with eta, draw from them.
         solver_name, steps: as in `solver`.
         guidance_scale: how far to go from the model without labels to the one with them; 1 is the latter.
+        eta: of ddim, how much of ddpm's fresh noise each step adds, from none at 0 (Song et al. 2021, eq. 16).
         first: index of the step to begin with.
     """
     device = model.alphas_cumprod.device
     scheduler = solver(solver_name, steps, model.schedule)
-    extra = {"generator": rngs} if solver_name == "ddpm" else {}
+    extra: dict[str, Any] = {"generator": rngs} if solver_name in ("ddpm", "ddim") else {}
+    if solver_name == "ddim":
+        extra["eta"] = eta
     x, labels = x.to(device), labels.to(device)
     x = x / scheduler.scale_model_input(torch.ones(()), scheduler.timesteps[first])  # euler walks in other coordinates
     for index in range(first, steps):
         timestep = scheduler.timesteps[index]
         x_t = scheduler.scale_model_input(x, timestep)
-        noise_pred, pred_x0 = _predict(model, x_t, int(timestep), labels, guidance_scale)
+        noise_pred, pred_x0 = predict(model, x_t, int(timestep), labels, guidance_scale)
         x = scheduler.step(pred_x0, timestep, x, return_dict=False, **extra)[0]
         yield Denoising(index, steps, int(timestep), x_t, noise_pred, pred_x0)
 
 
 @torch.no_grad()
-def _predict(
+def predict(
     model: Denoiser, x_t: Tensor, timestep: int, labels: Tensor, guidance_scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Noise and picture in `x_t` (B, C, H, W), guided (Ho and Salimans 2022, eq. 6) and clipped."""
+    """Noise and picture that the model sees in `x_t` (B, C, H, W), guided (Ho and Salimans 2022, eq. 6) and clipped."""
     timesteps = torch.full((len(x_t),), timestep, device=x_t.device)
     v = model(x_t, timesteps, labels)
     if guidance_scale != 1:

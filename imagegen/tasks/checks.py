@@ -1,9 +1,11 @@
 """Checks of what a request asks for, used in `__post_init__` whatever door the request came through."""
 
+from collections.abc import Sequence
+
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["number", "seed", "settle", "whole"]
+__all__ = ["choice", "choices", "number", "seed", "settle", "whole"]
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -28,6 +30,31 @@ def number(name: str, value: object, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError("{name} must be a number from {low:g} to {high:g}.", name=name, low=low, high=high)
     return float(value)
+
+
+def choice(name: str, value: object, options: Sequence[str]) -> str:
+    """One of `options`, in any case.
+
+    Raises:
+        InputError: it is something else.
+    """
+    known = {option.lower(): option for option in options}
+    if not isinstance(value, str) or value.lower() not in known:
+        raise InputError("{name} must be one of {options}.", name=name, options=", ".join(options))
+    return known[value.lower()]
+
+
+def choices(name: str, value: object, options: Sequence[str]) -> tuple[str, ...]:
+    """Some of `options`, each at most once: a list of them, or words with commas between.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(value, str):
+        value = [word.strip() for word in value.split(",") if word.strip()]
+    if not isinstance(value, list | tuple) or len(value) > len(options):
+        raise InputError("{name} must be a list of at most {limit} names.", name=name, limit=len(options))
+    return tuple(dict.fromkeys(choice(f"each of {name}", word, options) for word in value))
 
 
 def seed(value: object, name: str = "seed") -> int:

@@ -13,7 +13,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, read_recipe
-from imagegen.tasks import gan
+from imagegen.tasks import diffusion, gan
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "verify"]
 
@@ -43,6 +43,8 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
+        Task("diffusion-digits", diffusion.DIGITS, diffusion.DigitRequest, diffusion.run),
+        Task("diffusion-faces", diffusion.FACES, diffusion.FaceRequest, diffusion.run),
         Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
         Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
     )
