@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -74,7 +74,9 @@ class Checkpoint:
         return Card.from_markdown(self._read("README.md").decode(errors="replace"))
 
     def rewrite_card(self, card: Card) -> None:
-        self.add("README.md", card.to_markdown(self.name).encode())
+        """The card shows every drawing among the assets."""
+        drawings = [name for name in self.files("assets") if name.endswith(".svg")]
+        self.add("README.md", card.to_markdown(self.name, drawings).encode())
 
     def add(self, name: str, content: bytes) -> None:
         """Write or replace one file, and with it the sums."""
@@ -125,14 +127,27 @@ class Checkpoint:
             network.float().eval().requires_grad_(False)
         return model
 
-    def tensors(self, name: str) -> dict[str, Tensor]:
-        """Tensors of `assets/tensors.safetensors` or `golden/tensors.safetensors`."""
+    def files(self, folder: str) -> list[str]:
+        """Names of the files in one of its folders, such as `assets/moments`, sorted."""
+        return sorted(name for name in self._sums() if name.startswith(f"{folder}/"))
+
+    def read(self, name: str) -> bytes:
+        """One file, checked against its sum.
+
+        Raises:
+            CheckpointError: it is missing or damaged.
+        """
         digest = self._sums().get(name)
         if digest is None:
             raise CheckpointError("{file} is missing; take checkpoints/ again from git.", file=f"{self.name}/{name}")
         self._check(name, digest)
+        return self._read(name)
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """Tensors of `assets/tensors.safetensors` or `golden/tensors.safetensors`."""
+        content = self.read(name)
         try:
-            return load_file(self.folder / name)
+            return load(content)
         except SafetensorError as problem:
             raise CheckpointError("{file} cannot be read.", file=f"{self.name}/{name}") from problem
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from imagegen.errors import ImageGenError, InputError
 
 __all__ = [
+    "DIGIT_SIDE",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "grid",

@@ -3,6 +3,7 @@
 import importlib
 import json
 import pickle
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -246,6 +247,23 @@ def test_a_card_shows_what_its_head_says() -> None:
         assert words in shown
 
 
+def test_figures_that_differ_in_numbers_only_share_a_row() -> None:
+    names = ("FID", "FID ddim 5 steps", "FID ddim 20 steps", "FID ddpm 5 steps", "loss at t 0 to 4", "loss at t 5 to 9")
+    card = Card("It draws.", "mit", "MNIST", figures={name: {"value": i, "how": "h"} for i, name in enumerate(names)})
+    card.figures["loss at t 10 to 14"] = {"value": 6, "how": "on another day"}
+    rows = [line.split(" | ")[:2] for line in card.to_markdown("drawer").splitlines() if line.startswith("| ")]
+    assert rows[-5:] == [
+        ["| FID", "0"],
+        ["| FID ddim 5, 20 steps", "1, 2"],
+        ["| FID ddpm 5 steps", "3"],
+        ["| loss at t 0 to 4, 5 to 9", "4, 5"],
+        ["| loss at t 10 to 14", "6"],
+    ]
+    assert Card.from_markdown(card.to_markdown("drawer")) == card
+    card.figures = {f"loss at t {t} to {t + 4}": {"value": t, "how": "h"} for t in range(0, 100, 5)}
+    assert "| loss at t 0 to 4 … 95 to 99 | 0, 5, 10, " in card.to_markdown("drawer")
+
+
 @pytest.mark.parametrize(
     "words", ["", "# no head", "---\n: : :\n---\n", "---\n- a\n---\n", "---\nsummary: x\n---\n", "---\nx"]
 )
@@ -261,6 +279,14 @@ def test_a_rewritten_card_is_listed_and_leaves_the_weights_their_name(damaged: C
     damaged.verify()
     assert damaged.card() == card
     assert damaged.sha256() == sha256
+
+
+def test_a_rewritten_card_shows_the_drawings_among_the_assets(damaged: Checkpoint) -> None:
+    damaged.add("assets/loss.svg", b"<svg/>")
+    damaged.add("assets/moments/0.png", b"")
+    damaged.rewrite_card(damaged.card())
+    damaged.verify()
+    assert re.findall(r"!\[.*", (damaged.folder / "README.md").read_text()) == ["![loss](assets/loss.svg)"]
 
 
 def test_a_store_loads_once_for_all_who_ask_at_once(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:

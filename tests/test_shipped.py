@@ -42,6 +42,6 @@ def test_it_ships_the_example_that_proves_it(name: str) -> None:
 
 def test_files_are_small_and_of_safe_kinds() -> None:
     for path in FILES:
-        assert path.suffix in (".safetensors", ".json", ".md", ".png", ".webp") or path.name == SUMS, path
+        assert path.suffix in (".safetensors", ".json", ".md", ".png", ".svg", ".webp") or path.name == SUMS, path
         assert path.stat().st_size <= MAX_FILE_BYTES, path
     assert sum(path.stat().st_size for path in FILES) <= MAX_BYTES

@@ -1,9 +1,10 @@
-"""Figures of diffusion models: by solver and number of steps, the loss at each noise level, and the family's own.
+"""Figures of diffusion models: the family's own, the loss at each noise level, and FID by solver and number of steps.
 
 All noise is drawn on the CPU, picture i's from seed i, whatever device takes it out again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import cast
 
 import torch
@@ -16,105 +17,108 @@ from imagegen.data.faces import faces
 from imagegen.data.pictures import Sources
 from imagegen.devices import generators, picture_noise
 from imagegen.evaluation.anchors import ROTATED
+from imagegen.evaluation.curves import fid_name, loss_name
 from imagegen.evaluation.digits import COUNT, JUDGE, SEED, digit_figures
-from imagegen.evaluation.distribution import fid
-from imagegen.evaluation.faces import FID_FACES, face_fids, face_figures
-from imagegen.evaluation.features import BATCH, as_saved, in_batches, reference_statistics
+from imagegen.evaluation.distribution import fid_from
+from imagegen.evaluation.faces import FID_FACES, FaceFeatures, face_figures
+from imagegen.evaluation.features import BATCH, as_saved, in_batches
 from imagegen.evaluation.measures import Figures, figure
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
-from imagegen.models.diffusion import TIMESTEPS, Denoiser, denoise, q_sample, velocity
+from imagegen.models.diffusion import SOLVERS, TIMESTEPS, Denoiser, denoise, q_sample, velocity
 from imagegen.models.perceptual import load_squeezenet
 
 __all__ = ["draw", "evaluate_digits", "evaluate_faces", "loss_figures"]
 
-SOLVER, STEPS, FEW_STEPS = "unipc", 20, 10
-TABLE = {
-    "ddim": (5, 10, 20, 50),
-    "ddpm": (50,),
-    "dpm++": (5, 10, 20),
-    "euler": (10,),  # ddim in other coordinates: one line shows it
-    "unipc": (5, 10, 20),
-}
+SOLVER, STEPS = "unipc", 20
+FEW_STEPS, MANY_STEPS = 10, 100
+TABLE_STEPS = (5, 10, 20, 50, 100)
 """Steps that each solver is measured at."""
-DIGIT_GUIDANCE, FACE_GUIDANCE = (1.0, 1.25, 1.5), (1.0, 1.5, 2.0)
+SOME = 500
+"""Pictures behind a choice of guidance and behind each FID of the table: few, for there are many of them."""
+DIGIT_GUIDANCE = FACE_GUIDANCE = (1.0, 1.5, 2.0)
 """Guidance scales of which validation pictures choose one."""
 BINS = 20
 
 
-def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int = COUNT) -> Figures:
-    """`digit_figures` of `count` digits in 20 steps, FID by solver and steps of fewer, and the loss.
+def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int = COUNT) -> Iterator[Figures]:
+    """`digit_figures` of `count` digits in 20 steps, then the loss, then what few steps and other solvers cost.
 
     The labels asked for are those of training digits drawn at random, as for the anchors.
     """
     model = cast(Denoiser, store.get(name))
-    judge = cast(DigitClassifier, store.checkpoint(JUDGE).load())
+    judge = DigitFeatures(cast(DigitClassifier, store.checkpoint(JUDGE).load()))
     known, labels = mnist(sources.root(), "validation")[:]
-    rows = F.one_hot(labels, model.labels).float()
-    near_known = _distance(judge, known)
-    some = rows[: count // 20]
-    guidance = min(DIGIT_GUIDANCE, key=lambda scale: near_known(draw(model, some, guidance_scale=scale)))
-
+    known_rows = F.one_hot(labels, model.labels).float()
     asked = mnist(sources.root(), "train").labels
     asked = asked[torch.randperm(len(asked), generator=torch.Generator().manual_seed(SEED))[:count]]
-    rows_asked = F.one_hot(asked, model.labels).float()
-    pictures = draw(model, rows_asked, guidance_scale=guidance)
-    figures = digit_figures(pictures, asked, store, sources.root())
+    rows = F.one_hot(asked, model.labels).float()
+
+    guidance = _best(DIGIT_GUIDANCE, partial(draw, model, known_rows[:SOME]), fid_from(judge, known))
+    drawn = partial(draw, model, guidance_scale=guidance)
+    figures = digit_figures(drawn(rows), asked, store, sources.root())
     figures[f"FID over that of real digits {ROTATED}"]["bar"] = "≤ 0.5"
-    return {
-        **figures,
-        "guidance": figure(guidance, f"of {DIGIT_GUIDANCE}, by the FID of {count // 20:,} from validation digits"),
-        **_solver_figures(model, rows_asked, guidance, _distance(judge, mnist(sources.root(), "test")[:][0])),
-        **loss_figures(model, known, rows, "validation digits"),
-    }
-
-
-def _solver_figures(model: Denoiser, labels: Tensor, guidance: float, distance: Callable[[Tensor], float]) -> Figures:
-    """What few steps cost, measured on a fifth of the pictures, and a table of solvers, on a twentieth."""
+    how = f"of {DIGIT_GUIDANCE}, by the FID of {len(known_rows[:SOME]):,} from validation digits"
+    yield {**figures, "guidance": figure(guidance, how)}
+    yield loss_figures(model, known, known_rows, "validation digits")
     how = f"guidance {guidance:g}, seed {SEED}, digit-classifier features, MNIST test"
-
-    def fids(count: int, steps: Mapping[str, tuple[int, ...]]) -> Figures:
-        return {
-            f"FID-{count / 1000:g}k {solver} {n} steps": figure(
-                distance(draw(model, labels[:count], solver, n, guidance)), f"{count:,} pictures, {how}"
-            )
-            for solver in steps
-            for n in steps[solver]
-        }
-
-    few_and_many = fids(len(labels) // 5, {SOLVER: (FEW_STEPS,), "ddim": (100,)})
-    few, many = (entry["value"] for entry in few_and_many.values())
-    return {
-        f"FID of {FEW_STEPS} {SOLVER} steps over that of 100 ddim steps": figure(
-            few / many, f"{len(labels) // 5:,} pictures, {how}", "≤ 1.3"
-        ),
-        **few_and_many,
-        **fids(len(labels) // 20, TABLE),
-    }
+    yield from _solver_figures(drawn, rows, fid_from(judge, mnist(sources.root(), "test")[:][0]), how)
 
 
-def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FID_FACES) -> Figures:
-    """`face_figures` of `count` faces in 20 steps, and the loss; asked for are the attributes of training faces."""
+def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FID_FACES) -> Iterator[Figures]:
+    """`face_figures` of `count` faces in 20 steps, then the loss, then what few steps and other solvers cost.
+
+    The attributes asked for are those of training faces drawn at random.
+    """
     model = cast(Denoiser, store.get(name))
     autoencoder = cast(FaceAutoencoder, store.get("face-autoencoder"))
-    squeezenet = load_squeezenet(sources.features).to(store.device)
+    judge = FaceFeatures(load_squeezenet(sources.features).to(store.device))
     people, known = faces(sources.root(), "train"), faces(sources.root(), "validation")
     order = torch.randperm(len(people), generator=torch.Generator().manual_seed(SEED))[:count]
     rows, known_rows = people.labels[order].float() * 2 - 1, known.labels.float() * 2 - 1
 
-    def drawn(labels: Tensor, scale: float) -> Tensor:
-        return draw(model, labels, guidance_scale=scale, decode=autoencoder.decode)
-
-    tried = {f"{scale:g}": drawn(known_rows[: count // 10], scale) for scale in FACE_GUIDANCE}
-    distances = face_fids(tried, known[:][0], squeezenet)
-    guidance = min(FACE_GUIDANCE, key=lambda scale: distances[f"{scale:g}"])
+    draw_faces = partial(draw, model, decode=autoencoder.decode)
+    guidance = _best(FACE_GUIDANCE, partial(draw_faces, known_rows[:SOME]), fid_from(judge, known[:][0]))
+    drawn = partial(draw_faces, guidance_scale=guidance)
+    how = f"of {FACE_GUIDANCE}, by the FID of {len(known_rows[:SOME]):,} from validation faces"
+    yield {**face_figures(drawn(rows), store, sources), "guidance": figure(guidance, how)}
     latents = torch.cat([autoencoder.encode(batch.to(store.device)).cpu() for batch in split(known[:][0], BATCH)])
-    how = f"of {FACE_GUIDANCE}, by the FID of {len(known_rows[: count // 10]):,} from validation faces"
-    return {
-        **face_figures(drawn(rows, guidance), store, sources),
-        "guidance": figure(guidance, how),
-        **loss_figures(model, latents, known_rows, "latents of validation faces"),
+    yield loss_figures(model, latents, known_rows, "latents of validation faces")
+    held_out, _ = faces(sources.root(), "test")[:]
+    how = f"guidance {guidance:g}, seed {SEED}, SqueezeNet features, {len(held_out):,} held-out faces of CelebA"
+    yield from _solver_figures(drawn, rows, fid_from(judge, held_out), how)
+
+
+def _best(scales: tuple[float, ...], drawn: Callable[..., Tensor], distance: Callable[[Tensor], float]) -> float:
+    """The guidance scale whose pictures are nearest."""
+    return min(scales, key=lambda scale: distance(drawn(guidance_scale=scale)))
+
+
+def _solver_figures(
+    drawn: Callable[..., Tensor], labels: Tensor, distance: Callable[[Tensor], float], how: str
+) -> Iterator[Figures]:
+    """What few steps cost, measured on a fifth of the pictures, then solver by solver a table, on `SOME` of them.
+
+    Args:
+        drawn: (labels, solver, steps) -> pictures.
+        labels: what to ask for, (N, L).
+        distance: of pictures from real ones.
+        how: all this was, for the card.
+    """
+    fifth, some = labels[: len(labels) // 5], labels[:SOME]
+    few, many = (distance(drawn(fifth, *run)) for run in ((SOLVER, FEW_STEPS), ("ddim", MANY_STEPS)))
+    thousands, how_few = f"{len(fifth) / 1000:g}k", f"{len(fifth):,} pictures, {how}"
+    yield {
+        f"FID of {FEW_STEPS} {SOLVER} steps over that of {MANY_STEPS} ddim steps": figure(few / many, how_few, "≤ 1.3"),
+        f"FID-{thousands} of {FEW_STEPS} {SOLVER} steps": figure(few, how_few),
+        f"FID-{thousands} of {MANY_STEPS} ddim steps": figure(many, how_few),
     }
+    how_some = f"{len(some):,} pictures, too few to hold against other FIDs; {how}"
+    for solver in SOLVERS:
+        yield {
+            fid_name(len(some), solver, steps): figure(distance(drawn(some, solver, steps)), how_some)
+            for steps in TABLE_STEPS
+        }
 
 
 def loss_figures(model: Denoiser, x0: Tensor, labels: Tensor, what: str) -> Figures:
@@ -133,10 +137,7 @@ def loss_figures(model: Denoiser, x0: Tensor, labels: Tensor, what: str) -> Figu
     width = TIMESTEPS // BINS
     bins = timesteps // width
     how = f"mean squared error of the velocity, {len(x0):,} {what}, seed {SEED}"
-    return {
-        f"loss at t {k * width} to {(k + 1) * width - 1}": figure(error[bins == k].mean().item(), how)
-        for k in range(BINS)
-    }
+    return {loss_name(k * width, (k + 1) * width - 1): figure(error[bins == k].mean().item(), how) for k in range(BINS)}
 
 
 def draw(
@@ -160,9 +161,3 @@ def draw(
         *_, last = denoise(model, x, rows, rngs, solver, steps, guidance_scale)
         drawn.append(as_saved(decode(last.pred_x0)))
     return torch.cat(drawn)
-
-
-def _distance(judge: DigitClassifier, real: Tensor) -> Callable[[Tensor], float]:
-    """FID from these real digits."""
-    reference = reference_statistics(judge, real)
-    return lambda pictures: fid(DigitFeatures(judge), reference, pictures)

@@ -5,7 +5,7 @@ torchmetrics neither resizes nor converts, and needs neither torch-fidelity nor 
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn, split
 
 from imagegen.evaluation.features import BATCH
 
-__all__ = ["fid", "inception_score", "kid"]
+__all__ = ["fid", "fid_from", "inception_score", "kid"]
 
 KID_SUBSETS = 100
 KID_SUBSET_SIZE = 1_000
@@ -36,6 +36,23 @@ def fid(network: nn.Module, reference: Mapping[str, Tensor], pictures: Tensor) -
     for batch in split(pictures, BATCH):
         metric.update(batch, real=False)
     return metric.compute().item()
+
+
+def fid_from(network: nn.Module, real: Tensor) -> Callable[[Tensor], float]:
+    """`fid` of one set of pictures after the other from the same real ones, (N, C, H, W), looked at once."""
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    metric = FrechetInceptionDistance(feature=network, reset_real_features=False)
+    for batch in split(real, BATCH):
+        metric.update(batch, real=True)
+
+    def distance(pictures: Tensor) -> float:
+        metric.reset()
+        for batch in split(pictures, BATCH):
+            metric.update(batch, real=False)
+        return metric.compute().item()
+
+    return distance
 
 
 def kid(network: nn.Module, real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]:

@@ -10,13 +10,14 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn, split
+from torch import Tensor, nn
 
 from imagegen.checkpoints import ModelStore
 from imagegen.data.emoji import emoji
 from imagegen.data.faces import ATTRIBUTES, faces
 from imagegen.data.pictures import Sources
-from imagegen.evaluation.features import BATCH, as_saved, in_batches
+from imagegen.evaluation.distribution import fid_from
+from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, area_under_curve, copies, figure
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.perceptual import SqueezeNet, load_squeezenet
@@ -113,18 +114,8 @@ def face_anchors(real: Tensor) -> dict[str, Tensor]:
 
 def face_fids(sets: Mapping[str, Tensor], held_out: Tensor, squeezenet: SqueezeNet) -> dict[str, float]:
     """Fréchet distance (Heusel et al. 2017) of each set of pictures (N, 3, 64, 64) from the held-out ones."""
-    from torchmetrics.image.fid import FrechetInceptionDistance
-
-    metric = FrechetInceptionDistance(feature=FaceFeatures(squeezenet), reset_real_features=False)
-    for batch in split(held_out, BATCH):
-        metric.update(batch, real=True)
-    distances = {}
-    for name, pictures in sets.items():
-        metric.reset()
-        for batch in split(pictures, BATCH):
-            metric.update(batch, real=False)
-        distances[name] = metric.compute().item()
-    return distances
+    distance = fid_from(FaceFeatures(squeezenet), held_out)
+    return {name: distance(pictures) for name, pictures in sets.items()}
 
 
 def _fid_figures(

@@ -1,17 +1,18 @@
 """From a checkpoint's name to measured figures in its card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
 from imagegen.evaluation import classic_gan, diffusion, digits, faces, sr, style, text_to_image, vae
+from imagegen.evaluation.curves import charts
 from imagegen.evaluation.measures import Figures
 
 __all__ = ["EVALUATIONS", "evaluate"]
 
-EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], Figures]] = {
+EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], Figures | Iterator[Figures]]] = {
     "ae-mnist-2d": vae.evaluate_autoencoder,
     "ddpm-celeba": diffusion.evaluate_faces,
     "ddpm-mnist": diffusion.evaluate_digits,
@@ -33,11 +34,13 @@ EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], Figures]] = {
     "vae-mnist": vae.evaluate_digits,
     "vae-mnist-2d": vae.evaluate_digits,
 }
-"""What measures each checkpoint: (store, name, sources) -> figures."""
+"""What measures each checkpoint: (store, name, sources) -> figures, or parts of them as they come."""
 
 
 def evaluate(store: ModelStore, name: str, sources: Sources) -> Card:
-    """Measure checkpoint `name` and write the figures into its card; figures of other origin stay.
+    """Measure checkpoint `name` and write the figures into its card, with drawings; figures of other origin stay.
+
+    What takes long is written part by part, so that stopping it loses only the part it was at.
 
     Args:
         sources: where the real pictures lie; what is not given is downloaded.
@@ -51,6 +54,10 @@ def evaluate(store: ModelStore, name: str, sources: Sources) -> Card:
         names = ", ".join(EVALUATIONS)
         raise InputError("Nothing is measured on {name}; choose one of {names}.", name=name, names=names)
     card = checkpoint.card()
-    card.figures.update(EVALUATIONS[name](store, name, sources))
-    checkpoint.rewrite_card(card)
+    measured = EVALUATIONS[name](store, name, sources)
+    for part in [measured] if isinstance(measured, dict) else measured:
+        card.figures.update(part)
+        for file, drawing in charts(card).items():
+            checkpoint.add(file, drawing.encode())
+        checkpoint.rewrite_card(card)
     return card

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["choice", "choices", "number", "seed", "settle", "whole"]
+__all__ = ["choice", "choices", "number", "numbers", "seed", "settle", "whole"]
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -30,6 +30,18 @@ def number(name: str, value: object, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError("{name} must be a number from {low:g} to {high:g}.", name=name, low=low, high=high)
     return float(value)
+
+
+def numbers(name: str, value: object, limit: int, reach: float) -> tuple[float, ...]:
+    """A list of at most `limit` finite numbers from -reach to reach.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, list | tuple) or len(value) > limit:
+        raise InputError("{name} must be a list of at most {limit} numbers.", name=name, limit=limit)
+    each = f"each of {name}"
+    return tuple(number(each, item, -reach, reach) for item in value)
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What one learns about diffusion by trying: drowning a picture, bringing it back, racing solvers, asking otherwise."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -167,7 +167,7 @@ class RaceRequest:
     """
 
     diffusion: DiffusionRequest
-    lanes: tuple[tuple[str, int], ...] = (("ddim", 10), ("unipc", 10), ("ddim", 50))
+    lanes: Sequence[tuple[str, int]] = (("ddim", 10), ("unipc", 10), ("ddim", 50))
 
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, list | tuple) or not 2 <= len(self.lanes) <= LANES:

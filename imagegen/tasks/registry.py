@@ -13,7 +13,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, read_recipe
-from imagegen.tasks import diffusion, gan
+from imagegen.tasks import diffusion, gan, vae
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "verify"]
 
@@ -47,6 +47,10 @@ TASKS = {
         Task("diffusion-faces", diffusion.FACES, diffusion.FaceRequest, diffusion.run),
         Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
         Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
+        Task("vae-digits", vae.DIGITS, vae.DigitRequest, vae.run),
+        Task("vae-plane", vae.PLANE, vae.PlaneRequest, vae.run),
+        Task("vae-place", vae.PLANE, vae.DecodeRequest, vae.decode),
+        Task("vae-faces", vae.FACES, vae.FaceRequest, vae.run),
     )
 }
 

@@ -7,7 +7,7 @@ import gradio as gr
 
 from imagegen.checkpoints import ModelStore
 from imagegen.recipes import to_png
-from imagegen.ui import gan
+from imagegen.ui import diffusion, gan
 from imagegen.ui.language import LANGUAGES, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
@@ -24,8 +24,9 @@ def create_app(store: ModelStore) -> gr.Blocks:
         travelling = gr.State(None)
         traveller = widget("traveller")
         travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden", **LIVE)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             gan.build(store, travelling)
+            diffusion.build(store, travelling, tabs)
     return app  # type: ignore[no-any-return]
 
 

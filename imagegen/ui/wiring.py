@@ -6,6 +6,7 @@ runs, one at a time. Both hold the store's turn for one step only, and `live` go
 
 import inspect
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "JOB",
     "LIVE",
     "Controls",
+    "Pace",
     "Travelling",
     "endpoint",
     "job",
@@ -146,6 +148,22 @@ def job(
     return started
 
 
+class Pace:
+    """Lets a preview through at most every `seconds`; what comes between is computed but not shown."""
+
+    def __init__(self, seconds: float = 0.15) -> None:
+        self.seconds = seconds
+        self.last = float("-inf")
+
+    def due(self) -> bool:
+        """Whether the next preview may go, which then counts as gone."""
+        now = time.monotonic()
+        if now - self.last < self.seconds:
+            return False
+        self.last = now
+        return True
+
+
 def steps_in_turn(steps: Iterator[Any], store: ModelStore, lane: str) -> Iterator[Any]:
     """The same steps, each computed when it is this lane's turn on the device."""
     while (step := store.turn.run(lane, lambda: next(steps, None))) is not None:
@@ -169,23 +187,24 @@ def endpoint(
     function: Callable[..., Any],
     controls: Controls,
     outputs: list[gr.components.Component],
+    lane: Mapping[str, Any] = LIVE,
 ) -> None:
-    """A named API endpoint, `/function_name`, in the live lane, documented by the function's docstring."""
+    """A named API endpoint, `/function_name`, documented by the function's docstring; a generator streams."""
     gr.Button(visible=False).click(
         named(function, controls),
         list(controls.values()),
         outputs,
         api_name=function.__name__,
         api_description=inspect.getdoc(function),
-        **LIVE,
+        **lane,
     )
 
 
-def seed_with_dice() -> gr.Number:
-    """A seed and a button that throws another one."""
+def seed_with_dice(prefix: str = "") -> gr.Number:
+    """A seed and a button that throws another one; `prefix` keeps the ids of each tab apart."""
     with gr.Row(elem_classes="seed-row"):
-        seed = gr.Number(0, label=T("seed"), scale=4, min_width=140, elem_id="seed")
-        dice = gr.Button(T("dice"), elem_id="dice", min_width=104, scale=0)
+        seed = gr.Number(0, label=T("seed"), scale=4, min_width=140, elem_id=f"{prefix}seed")
+        dice = gr.Button(T("dice"), elem_id=f"{prefix}dice", elem_classes="dice", min_width=104, scale=0)
     dice.click(
         lambda: secrets.randbelow(SEEDS),
         None,

@@ -1,6 +1,8 @@
 """Figures of diffusion models: what is drawn, at which noise levels the loss is taken, and whole evaluations."""
 
 import math
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from imagegen.checkpoints import ModelStore, write_checkpoint
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation import diffusion
+from imagegen.evaluation.curves import charts, loss_curve, solver_table
 from imagegen.evaluation.diffusion import (
     DIGIT_GUIDANCE,
     FACE_GUIDANCE,
@@ -22,8 +25,9 @@ from imagegen.evaluation.diffusion import (
     evaluate_faces,
     loss_figures,
 )
+from imagegen.evaluation.measures import Figures
 from imagegen.models.autoencoder import FaceAutoencoder
-from imagegen.models.diffusion import Denoiser, velocity
+from imagegen.models.diffusion import SOLVERS, Denoiser, velocity
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers, NumPy 2
@@ -44,6 +48,20 @@ def write_denoiser(folder: Path, name: str, args: dict[str, object]) -> Denoiser
         {},
     )
     return model
+
+
+def gathered(parts: Iterable[Figures]) -> Figures:
+    return dict(chain.from_iterable(part.items() for part in parts))
+
+
+def assert_curves(figures: Figures, solver_steps: list[int], stretches: int) -> None:
+    """What the evaluation wrote is what the page reads."""
+    card = Card("Made up.", "other", "noise", figures=figures)
+    table = solver_table(card)
+    assert sorted(table) == sorted(SOLVERS)
+    assert all([steps for steps, _ in points] == solver_steps for points in table.values())
+    assert [first for first, _, _ in loss_curve(card)] == list(range(0, 1000, 1000 // stretches))
+    assert len(charts(card)) == 2
 
 
 def test_picture_i_is_drawn_from_seed_i_in_any_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,19 +86,24 @@ def test_the_loss_of_a_network_that_predicts_nothing_is_the_velocity_itself() ->
 
 
 def test_figures_of_digits(store: ModelStore, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diffusion, "TABLE", {"ddpm": (2,), "dpm++": (2, 3)})
+    monkeypatch.setattr(diffusion, "TABLE_STEPS", (2, 3))
+    monkeypatch.setattr(diffusion, "SOME", 5)
     write_denoiser(store.folder, "ddpm-mnist", DIGITS)
-    figures = evaluate_digits(store, "ddpm-mnist", Sources((data_root,)), count=100)
+    parts = list(evaluate_digits(store, "ddpm-mnist", Sources((data_root,)), count=100))
+    figures = gathered(parts)
     assert all(type(figure["value"]) is float and math.isfinite(figure["value"]) for figure in figures.values())
     assert figures["guidance"]["value"] in DIGIT_GUIDANCE
-    few, many = (figures[f"FID-0.02k {how} steps"]["value"] for how in ("unipc 10", "ddim 100"))
+    few, many = (figures[f"FID-0.02k of {how} steps"]["value"] for how in ("10 unipc", "100 ddim"))
     assert figures["FID of 10 unipc steps over that of 100 ddim steps"]["value"] == pytest.approx(few / many)
-    assert {f"FID-0.005k {row} steps" for row in ("ddpm 2", "dpm++ 2", "dpm++ 3")} <= figures.keys()
-    assert {"FID", "KID", "precision", "recall", "read as asked", "loss at t 0 to 49"} <= figures.keys()
+    assert figures["FID-0.005k dpm++ 3 steps"]["how"].startswith("5 pictures")
+    assert_curves(figures, solver_steps=[2, 3], stretches=20)
+    assert {"FID", "KID", "precision", "recall", "read as asked", "guidance"} <= parts[0].keys()
 
 
 def test_figures_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diffusion, "BINS", 5)  # there are but ten faces to fill them
+    monkeypatch.setattr(diffusion, "TABLE_STEPS", (2,))
+    monkeypatch.setattr(diffusion, "SOME", 5)
     sources = write_sources(tmp_path)
     squeezenet = {key: value for key, value in SqueezeNet().state_dict().items() if key.startswith("features")}
     save_file(squeezenet, tmp_path / SQUEEZENET_FILE)
@@ -95,8 +118,9 @@ def test_figures_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     write_denoiser(sources.checkpoints, "ddpm-celeba", FACES)
     store = ModelStore(sources.checkpoints, torch.device("cpu"))
-    figures = evaluate_faces(store, "ddpm-celeba", Sources(sources.data, tmp_path, sources.checkpoints), count=20)
+    sources = Sources(sources.data, tmp_path, sources.checkpoints)
+    figures = gathered(evaluate_faces(store, "ddpm-celeba", sources, count=20))
     assert all(type(figure["value"]) is float and math.isfinite(figure["value"]) for figure in figures.values())
     assert figures["guidance"]["value"] in FACE_GUIDANCE
-    assert {"FID", "FID of real faces as they are"} <= figures.keys()
-    assert sum(name.startswith("loss at t") for name in figures) == 5
+    assert {"FID", "FID of real faces as they are", "FID-0.004k of 10 unipc steps"} <= figures.keys()
+    assert_curves(figures, solver_steps=[2], stretches=5)

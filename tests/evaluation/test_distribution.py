@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from imagegen.data.pictures import Pictures
-from imagegen.evaluation.distribution import fid, inception_score, kid
+from imagegen.evaluation.distribution import fid, fid_from, inception_score, kid
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 
@@ -47,6 +47,12 @@ def test_fid_is_zero_for_the_same_pictures_and_grows_with_the_damage(features: D
     none, some, much = (fid(features, reference, real * (1 - damage)) for damage in (0, 0.2, 0.6))
     assert none == pytest.approx(0, abs=1e-4 * much)
     assert none < some < much
+
+
+def test_fid_of_one_set_after_the_other_equals_fid_of_each(features: DigitFeatures, real: Tensor, fake: Tensor) -> None:
+    distance, reference = fid_from(features, real), reference_statistics(features.classifier, real)
+    for pictures in (fake, real * 0.5, fake):
+        assert distance(pictures) == pytest.approx(fid(features, reference, pictures), rel=1e-5)
 
 
 class _Points(nn.Module):

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -6,7 +7,9 @@ import pytest
 from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import CheckpointError, InputError
+from imagegen.evaluation.curves import fid_name, solver_table
 from imagegen.evaluation.digits import evaluate_classifier
+from imagegen.evaluation.measures import Figures, figure
 from imagegen.evaluation.run import EVALUATIONS, evaluate
 
 
@@ -23,6 +26,24 @@ def test_a_card_reads_back_as_it_was_measured(
     monkeypatch.setitem(EVALUATIONS, "digit-classifier", partial(evaluate_classifier, count=100))
     card = evaluate(store, "digit-classifier", Sources((data_root,)))
     assert store.checkpoint("digit-classifier").card() == card
+
+
+def test_parts_are_written_as_they_come_and_drawn(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def evaluation(*_: object) -> Iterator[Figures]:
+        yield {"FID": figure(2.5, "guessed")}
+        yield {fid_name(500, "ddim", steps): figure(30 / steps, "guessed") for steps in (5, 10)}
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(EVALUATIONS, "gan-mnist", evaluation)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(store, "gan-mnist", Sources())
+    checkpoint = store.checkpoint("gan-mnist")
+    checkpoint.verify()
+    card = checkpoint.card()
+    assert card.figures["FID"]["value"] == 2.5
+    assert solver_table(card) == {"ddim": [(5, 6.0), (10, 3.0)]}
+    assert checkpoint.files("assets") == ["assets/fid-by-steps.svg"]
+    assert "(assets/fid-by-steps.svg)" in (checkpoint.folder / "README.md").read_text()
 
 
 def test_a_name_that_is_not_there_is_refused(store: ModelStore) -> None:

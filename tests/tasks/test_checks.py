@@ -37,6 +37,26 @@ def test_what_is_not_a_number_within_the_limits_is_refused(value: Any) -> None:
         checks.number("mix", value, 0, 1)
 
 
+@pytest.mark.parametrize("value", [(), [], [1, -2.0], (2, 2, 2)])
+def test_a_list_of_numbers_within_the_limits_passes(value: Any) -> None:
+    checked = checks.numbers("offsets", value, limit=3, reach=2)
+    assert checked == tuple(value)
+    assert type(checked) is tuple
+    assert all(type(item) is float for item in checked)
+
+
+@pytest.mark.parametrize("value", [(1, 1, 1, 1), 1, None, "12", {1: 2}, {1}, math.nan])
+def test_what_is_no_list_or_too_long_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="offsets must be a list of at most 3 numbers"):
+        checks.numbers("offsets", value, limit=3, reach=2)
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 2.001, -2.001])
+def test_a_list_with_something_else_in_it_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="each of offsets must be a number from -2 to 2"):
+        checks.numbers("offsets", [0, value], limit=3, reach=2)
+
+
 def test_a_seed_has_32_bits() -> None:
     assert checks.seed(0) == 0
     assert checks.seed(2**32 - 1) == 2**32 - 1

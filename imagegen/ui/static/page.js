@@ -60,6 +60,34 @@ window.imagegen = (() => {
       node("span", { class: "band" }), node("span", { class: "pin", style: `left:${place}%` }));
   }
 
+  // Lines over x, each named at its end, with a cursor: series [{name, points: [[x, y], ...]}].
+  function chart(title, series, { cursor = null, xs = [0, 999], ends = xs } = {}) {
+    const [W, H, LEFT, RIGHT, TOP, FOOT] = [300, 150, 34, 12, 12, 20];
+    const ys = series.flatMap((line) => line.points.map((point) => point[1]));
+    const [low, high] = [Math.min(0, ...ys), Math.max(...ys)];
+    const x = (value) => LEFT + (W - LEFT - RIGHT) * (value - xs[0]) / (xs[1] - xs[0]);
+    const y = (value) => H - FOOT - (H - FOOT - TOP) * (value - low) / (high - low || 1);
+    const svg = (tag, attributes, text = "") => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+      made.textContent = text;
+      return made;
+    };
+    const short = (value) => Number(value.toPrecision(2)).toString();
+    const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title });
+    root.append(
+      svg("line", { x1: LEFT, x2: W - RIGHT, y1: y(low), y2: y(low), class: "axis" }),
+      svg("text", { x: LEFT - 5, y: y(high) + 4, "text-anchor": "end" }, short(high)),
+      svg("text", { x: LEFT - 5, y: y(low) + 4, "text-anchor": "end" }, short(low)),
+      svg("text", { x: LEFT, y: H - 5 }, String(ends[0])),
+      svg("text", { x: W - RIGHT, y: H - 5, "text-anchor": "end" }, String(ends[1])));
+    series.forEach((line, i) => root.append(svg("polyline", {
+      points: line.points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" "), class: `line line-${i}` })));
+    if (cursor !== null) root.append(svg("line", { x1: x(cursor), x2: x(cursor), y1: TOP - 6, y2: H - FOOT, class: "cursor" }));
+    const names = series.length > 1 ? series.map((line, i) => node("span", { class: `key key-${i}` }, line.name)) : [];
+    return node("figure", { class: "chart" }, node("figcaption", {}, title, ...names), root);
+  }
+
   function save(url, name) {
     node("a", { href: url, download: name }).click();
   }
@@ -76,5 +104,5 @@ window.imagegen = (() => {
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
-  return { t, language, setLanguage, onLanguage, setTheme, node, picture, ruler, save, copy, link: null };
+  return { t, language, setLanguage, onLanguage, setTheme, node, picture, ruler, chart, save, copy, link: null };
 })();
