@@ -55,14 +55,13 @@ def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int =
     rows = F.one_hot(asked, model.labels).float()
 
     guidance = _best(DIGIT_GUIDANCE, partial(draw, model, known_rows[:SOME]), fid_from(judge, known))
-    drawn = partial(draw, model, guidance_scale=guidance)
-    figures = digit_figures(drawn(rows), asked, store, sources.root())
+    figures = digit_figures(draw(model, rows, guidance_scale=guidance), asked, store, sources.root())
     figures[f"FID over that of real digits {ROTATED}"]["bar"] = "≤ 0.5"
     how = f"of {DIGIT_GUIDANCE}, by the FID of {len(known_rows[:SOME]):,} from validation digits"
     yield {**figures, "guidance": figure(guidance, how)}
     yield loss_figures(model, known, known_rows, "validation digits")
-    how = f"guidance {guidance:g}, seed {SEED}, digit-classifier features, MNIST test"
-    yield from _solver_figures(drawn, rows, fid_from(judge, mnist(sources.root(), "test")[:][0]), how)
+    how = f"no guidance, seed {SEED}, digit-classifier features, MNIST test"
+    yield from _solver_figures(partial(draw, model), rows, fid_from(judge, mnist(sources.root(), "test")[:][0]), how)
 
 
 def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FID_FACES) -> Iterator[Figures]:
@@ -79,14 +78,13 @@ def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = 
 
     draw_faces = partial(draw, model, decode=autoencoder.decode)
     guidance = _best(FACE_GUIDANCE, partial(draw_faces, known_rows[:SOME]), fid_from(judge, known[:][0]))
-    drawn = partial(draw_faces, guidance_scale=guidance)
     how = f"of {FACE_GUIDANCE}, by the FID of {len(known_rows[:SOME]):,} from validation faces"
-    yield {**face_figures(drawn(rows), store, sources), "guidance": figure(guidance, how)}
+    yield {**face_figures(draw_faces(rows, guidance_scale=guidance), store, sources), "guidance": figure(guidance, how)}
     latents = torch.cat([autoencoder.encode(batch.to(store.device)).cpu() for batch in split(known[:][0], BATCH)])
     yield loss_figures(model, latents, known_rows, "latents of validation faces")
     held_out, _ = faces(sources.root(), "test")[:]
-    how = f"guidance {guidance:g}, seed {SEED}, SqueezeNet features, {len(held_out):,} held-out faces of CelebA"
-    yield from _solver_figures(drawn, rows, fid_from(judge, held_out), how)
+    how = f"no guidance, seed {SEED}, SqueezeNet features, {len(held_out):,} held-out faces of CelebA"
+    yield from _solver_figures(draw_faces, rows, fid_from(judge, held_out), how)
 
 
 def _best(scales: tuple[float, ...], drawn: Callable[..., Tensor], distance: Callable[[Tensor], float]) -> float:
