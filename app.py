@@ -63,7 +63,7 @@ def main() -> None:
     from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
     from imagegen.errors import ImageGenError
-    from imagegen.ui import create_app, look
+    from imagegen.ui import create_app, look, warm_up
     from imagegen.ui.launch import Settings, launch, wait
 
     try:
@@ -72,6 +72,7 @@ def main() -> None:
     except ImageGenError as error:
         sys.exit(str(error))
     print(launch(blocks, settings, **look(settings)), flush=True)  # noqa: T201
+    warm_up()
     wait(blocks)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_up_diffusion import add_diffusion_checkpoints
+from made_up_vaes import add_vae_checkpoints
 
 from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore, write_checkpoint
@@ -32,7 +34,7 @@ def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> Path:
-    """The three digit checkpoints, narrow and untrained. Copy what is to be changed."""
+    """Every checkpoint that a tab needs, narrow and untrained. Copy what is to be changed."""
     folder = tmp_path_factory.mktemp("checkpoints")
     pictures, labels = mnist(mnist_root, "test")[:]
     card = Card(
@@ -73,6 +75,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> P
             {"x": pictures[:4]},
             reference_statistics(classifier, pictures),
         )
+    add_diffusion_checkpoints(folder)
+    add_vae_checkpoints(folder)
     return folder
 
 

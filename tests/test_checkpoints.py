@@ -209,7 +209,7 @@ def test_a_damaged_checkpoint_is_still_listed_and_the_others_work(checkpoints: P
     (folder / "gan-mnist" / "config.json").unlink()
     (folder / "gan-mnist.partial").mkdir()
     store = ModelStore(folder, CPU)
-    assert store.names() == NAMES
+    assert store.names() == sorted(path.name for path in checkpoints.iterdir())
     with pytest.raises(CheckpointError):
         store.get("gan-mnist")
     assert store.get("digit-classifier")(torch.zeros(1, 1, 28, 28)).shape == (1, 10)

@@ -116,7 +116,7 @@ def test_sample_i_is_the_sample_of_seed_plus_i(checkpoints: Path, tmp_path: Path
         (["gan-mnist", "--digit", "seven"], "digit must be a whole number from 0 to 9"),
         (["gan-mnist", "--mix", "NaN"], "mix must be a number from 0 to 1"),
         (["gan-mnist", "--colour", "red"], "gan-mnist does not know one of the options colour"),
-        (["digit-classifier"], "'digit-classifier' draws no pictures; choose one of gan-mnist."),
+        (["digit-classifier"], "'digit-classifier' draws no pictures; choose one of "),
         (["gan-mnist", "--device", "gpu"], "There is no device called gpu"),
     ],
 )
@@ -148,8 +148,9 @@ def test_verify_names_each_that_is_well_and_stops_at_damage(checkpoints: Path, t
 
 def test_verify_notices_a_checkpoint_without_its_config(checkpoints: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(checkpoints, tmp_path / "checkpoints")
-    (folder / "digit-classifier" / "config.json").unlink()
-    assert "digit-classifier/config.json is missing" in refused("verify", "--checkpoints", folder)
+    first = min(folder.iterdir()).name
+    (folder / first / "config.json").unlink()
+    assert f"{first}/config.json is missing" in refused("verify", "--checkpoints", folder)
 
 
 def test_evaluate_writes_what_it_measured_into_the_card(checkpoints: Path, mnist_root: Path, tmp_path: Path) -> None:

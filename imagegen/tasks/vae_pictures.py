@@ -1,7 +1,7 @@
 """Autoencoders from the side of the picture: encode it, go from it to another, change it, do sums with it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -200,7 +200,7 @@ class EditRequest:
 
     Args:
         picture: (1, C, H, W) in [-1, 1].
-        wanted: what to add to its code, and of which checkpoint; its count and seed do not matter.
+        wanted: the checkpoint, and what to add to the code; count and seed do not matter.
     """
 
     picture: Tensor
@@ -208,7 +208,6 @@ class EditRequest:
 
     def __post_init__(self) -> None:
         _check_picture(self.picture, self.wanted.checkpoint)
-        checks.settle(self, wanted=replace(self.wanted, count=1))
 
 
 @torch.no_grad()

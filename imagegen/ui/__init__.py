@@ -1,6 +1,8 @@
 """The page: the only place that imports gradio. One file a tab; here they are put together."""
 
+import importlib
 import json
+import threading
 from typing import Any
 
 import gradio as gr
@@ -14,7 +16,9 @@ from imagegen.ui.theme import theme
 from imagegen.ui.widgets import STATIC, data_url, plain_png, widget
 from imagegen.ui.wiring import LIVE, Travelling
 
-__all__ = ["create_app", "look"]
+__all__ = ["create_app", "look", "warm_up"]
+
+WARM_UP_AFTER = 2.0  # seconds, in which the first page is served
 
 
 def create_app(store: ModelStore) -> gr.Blocks:
@@ -52,3 +56,10 @@ def look(settings: Settings) -> Look:
         "head": f"<style>{style}</style><script>{data}\n{script}</script>",  # `css` would be rescoped
         "i18n": i18n(),
     }
+
+
+def warm_up() -> None:
+    """Import in the background what the first diffusion picture would otherwise wait seconds for."""
+    timer = threading.Timer(WARM_UP_AFTER, importlib.import_module, ["diffusers.models.unets.unet_2d"])
+    timer.daemon = True
+    timer.start()

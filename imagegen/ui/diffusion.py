@@ -16,6 +16,7 @@ from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of, request_of
 from imagegen.ui import diffusion_views as views
+from imagegen.ui.bringing import pad_and_upload
 from imagegen.ui.diffusion_api import add_endpoints
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
@@ -63,6 +64,8 @@ class _Tab:
             with gr.Column(scale=3, min_width=260):
                 level = Slider(0, TIMESTEPS - 1, 300, step=1, label=T("diff.forward.t"), elem_id="level")
                 gr.Markdown(T("diff.forward.text"), elem_classes="hint")
+                with gr.Accordion(T("bring"), open=False):
+                    pad_and_upload(travelling, "diff-")
             with gr.Column(scale=8, min_width=340):
                 self.forward = widget("forward", {"curves": views.curves(), "code": source(q_sample)})
         gr.Markdown(T("diff.trip.title"))

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 import torch
-from PIL import Image
 
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
@@ -16,10 +15,11 @@ from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of, request_of
+from imagegen.ui.bringing import pad_and_upload
 from imagegen.ui.gan_api import COLUMNS, add_endpoints
-from imagegen.ui.inputs import Picture, Slider
+from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
-from imagegen.ui.widgets import data_url, picture_from_pad, plain_png, source, widget
+from imagegen.ui.widgets import data_url, plain_png, source, widget
 from imagegen.ui.wiring import Controls, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
@@ -66,10 +66,7 @@ class _Tab:
         with gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=300):
                 gr.Markdown(T("gan.pad.title"))
-                self.pad = widget("pad")
-                self.upload = Picture(
-                    label=T("gan.upload"), sources=["upload", "clipboard"], height=150, elem_id="upload"
-                )
+                pad_and_upload(travelling)
             with gr.Column(scale=7, min_width=340):
                 gr.Markdown(T("gan.verdict.title"))
                 self.verdict = widget("verdict")
@@ -138,8 +135,6 @@ class _Tab:
         live(moves, self.move, self.controls, [self.sheet, self.story])
         live(triggers, self.draw, self.controls, [self.sheet, self.story])
         live([self.sheet.select], self.choose, self.controls, [chosen, self.sheet, self.story, travelling])
-        live([self.pad.input], self.take_drawing, {"drawing": self.pad}, [travelling])
-        live([self.upload.upload], self.take_upload, {"picture": self.upload}, [travelling])
         live([travelling.change], self.judge, {"travelling": travelling}, [self.verdict])
         job(run, stop, self.walk, walk_controls, [self.film])
         opened = [*self.controls.values(), self.sheet, self.story]
@@ -186,12 +181,6 @@ class _Tab:
             recipe = recipe_of(TASKS["gan"], request, self.store, index)
             taken = Travelling(to_pictures(step.images[index : index + 1])[0], recipe)
         return index, self._sheet(request, step), _story(step), taken
-
-    def take_drawing(self, drawing: str) -> Any:
-        return Travelling(picture_from_pad(drawing))
-
-    def take_upload(self, picture: Image.Image | None) -> Any:
-        return Travelling(picture) if picture else gr.skip()
 
     def judge(self, travelling: Travelling | None) -> Any:
         if travelling is None:

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from exact_denoiser import ExactDenoiser
+from torch import Tensor
 
 from imagegen.devices import generators
 from imagegen.models.diffusion import (
@@ -36,23 +37,6 @@ def tiny() -> Denoiser:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         return Denoiser(picture=(1, 8, 8), labels=3, channels=(8, 16)).eval().requires_grad_(False)
-
-
-class ExactDenoiser(nn.Module):
-    """The best there is for pictures from N(mean, std²), and so the ODE's solution is known."""
-
-    mean, std = 0.5, 0.25
-    schedule, clip = "cosine", None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("alphas_cumprod", (1 - betas(self.schedule)).cumprod(0).float())
-
-    def forward(self, x_t: Tensor, timesteps: Tensor, labels: Tensor) -> Tensor:
-        left = self.alphas_cumprod[timesteps][:, None, None, None]
-        gain = left.sqrt() * self.std**2 / (left * self.std**2 + 1 - left)
-        x0 = self.mean + gain * (x_t - left.sqrt() * self.mean)
-        return (left.sqrt() * x_t - x0) / (1 - left).sqrt()
 
 
 def last(steps: object) -> Denoising:
@@ -148,11 +132,36 @@ def test_second_order_comes_nearer_in_as_many_steps() -> None:
     assert error["unipc"] < 0.5 * error["ddim"]
 
 
-def test_ddpm_draws_the_right_spread() -> None:
+@pytest.mark.parametrize(("name", "order"), [("ddim", 1), ("euler", 1), ("dpm++", 2), ("unipc", 3)])
+@pytest.mark.parametrize("steps", [20, 25])
+def test_solvers_converge_at_their_order(name: str, order: int, steps: int) -> None:
+    """On the way from pure noise to t = 199; the last step, straight to the prediction, is of first order in all.
+
+    unipc predicts at second order, and its corrector adds one (Zhao et al. 2023).
+    """
+    exact, x = ExactDenoiser(), normal(1, 1, 8, 8)
+
+    def error(steps: int) -> float:
+        walk = denoise(exact, x, torch.zeros(1, 1), [], name, steps)
+        here = next(step for step in walk if step.timestep == 199)
+        return float((exact.end(here.x_t, 199) - exact.end(x, TIMESTEPS - 1)).abs().mean())
+
+    assert math.log2(error(steps) / error(2 * steps)) == pytest.approx(order, abs=0.3)
+
+
+@pytest.mark.parametrize(("name", "eta"), [("ddpm", 0.0), ("ddim", 1.0)])
+def test_solvers_with_fresh_noise_draw_the_right_spread(name: str, eta: float) -> None:
     exact, x = ExactDenoiser(), normal(16, 1, 16, 16)
-    found = last(denoise(exact, x, torch.zeros(16, 1), generators(1, 16), "ddpm", 100)).pred_x0
+    found = last(denoise(exact, x, torch.zeros(16, 1), generators(1, 16), name, 100, eta=eta)).pred_x0
     assert found.mean().item() == pytest.approx(exact.mean, abs=0.02)
     assert found.std().item() == pytest.approx(exact.std, rel=0.1)
+
+
+def test_ddim_at_eta_1_is_ddpm(tiny: Denoiser) -> None:
+    x, labels = normal(2, 1, 8, 8), torch.eye(3)[:2]
+    walks = [denoise(tiny, x, labels, generators(3, 2), *how) for how in (("ddpm", 5), ("ddim", 5, 1.0, 1.0))]
+    for here, there in zip(*walks, strict=True):
+        assert torch.allclose(here.x_t, there.x_t, atol=2e-3)
 
 
 def test_euler_is_ddim_in_other_coordinates(tiny: Denoiser) -> None:

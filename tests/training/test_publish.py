@@ -76,7 +76,16 @@ def test_the_weights_are_those_of_the_run(name: str, network: str, published: Mo
 
 
 def test_every_task_has_a_golden_picture_of_its_own(published: ModelStore) -> None:
-    for task in TASKS.values():
+    drawing = [task for task in TASKS.values() if task.checkpoint in published.names()]
+    assert {task.name for task in drawing} >= {
+        "diffusion-digits",
+        "gan",
+        "gan-walk",
+        "vae-digits",
+        "vae-place",
+        "vae-plane",
+    }
+    for task in drawing:
         picture = published.folder / task.checkpoint / "golden" / f"{task.name}.png"
         assert read_recipe(picture).task == task.name
 

@@ -1,6 +1,7 @@
 // From noise to a picture: the newest step while it runs, then every step to scrub through, with the curves at its t.
 const { t, node, picture, chart, copy, save, onLanguage } = window.imagegen;
 const { still, code } = props.value; // sent once
+const STRIP = 12; // pictures at most
 const PANELS = ["x_t", "noise", "x0"];
 const canvases = PANELS.map(() => node("canvas", { width: 64, height: 64 }));
 const slider = node("input", { type: "range", min: 1, max: 1, value: 1, step: 1 });
@@ -25,6 +26,22 @@ async function paint() {
     canvas.getContext("2d").drawImage(frame, i * side, 0, side, side, 0, 0, side, side);
     canvas.classList.toggle("smooth", i === 2 && side > 28);
   });
+}
+
+// Some of the pictures that the network saw on the way, to go to a step by clicking.
+async function strip() {
+  const root = node("div", { class: "strip" });
+  const [shown, last] = [value, value.frames.length - 1];
+  const chosen = [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * last / (STRIP - 1))))];
+  for (const step of chosen) {
+    const frame = await picture(shown.frames[step]);
+    const side = frame.height;
+    const canvas = node("canvas", { width: side, height: side, class: side > 28 ? "smooth" : "" });
+    canvas.getContext("2d").drawImage(frame, 2 * side, 0, side, side, 0, 0, side, side);
+    root.append(node("button", { type: "button", title: t("denoise.strip", { n: step + 1 }),
+      "aria-label": t("denoise.strip", { n: step + 1 }), onclick: () => { go(step); ask(step); } }, canvas));
+  }
+  if (shown === value) element.querySelector(".strip")?.replaceWith(root);
 }
 
 function numbers(timestep) {
@@ -72,20 +89,24 @@ function show() {
   const details = root.querySelector("details") ?? node("details", {}, node("summary", {}), listing);
   details.querySelector("summary").textContent = t("denoise.code");
   root.replaceChildren(panels(),
-    value.picture ? slider : node("progress", { max: value.total, value: value.index, "aria-label": t("denoise.progress") }),
+    value.picture ? node("div", { class: "scrub" }, node("div", { class: "strip" }), slider) : node("progress", { max: value.total, value: value.index, "aria-label": t("denoise.progress") }),
     node("div", { class: "row" }, about(), buttons()), numbers(timestep), curves(timestep), details);
   root.dataset.drawn = String(value.index);
   root.dataset.done = String(Boolean(value.picture));
+  if (value.picture) strip();
 }
 
-slider.addEventListener("input", () => {
-  at = Number(slider.value) - 1;
+function go(step) {
+  at = step;
+  slider.value = step + 1;
   paint();
   const root = element.querySelector(".denoise");
   root.querySelector(".formula").replaceWith(numbers(value.timesteps[at]));
   root.querySelector(".charts").replaceWith(curves(value.timesteps[at]));
   root.querySelector(".row .hint").replaceWith(about());
-});
+}
+
+slider.addEventListener("input", () => go(Number(slider.value) - 1));
 slider.addEventListener("change", () => ask(at));
 
 // What would have been seen at this step, had something else been asked for?

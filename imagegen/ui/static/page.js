@@ -73,7 +73,7 @@ window.imagegen = (() => {
       made.textContent = text;
       return made;
     };
-    const short = (value) => Number(value.toPrecision(2)).toString();
+    const short = (value) => (Math.abs(value) < (high - low) / 1000 ? "0" : Number(value.toPrecision(2)).toString());
     const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title });
     root.append(
       svg("line", { x1: LEFT, x2: W - RIGHT, y1: y(low), y2: y(low), class: "axis" }),
