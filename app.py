@@ -68,11 +68,12 @@ def main() -> None:
 
     try:
         settings = Settings(**vars(flags))
-        blocks = create_app(ModelStore(settings.checkpoints, choose_device(settings.device)))
+        store = ModelStore(settings.checkpoints, choose_device(settings.device))
+        blocks = create_app(store)
     except ImageGenError as error:
         sys.exit(str(error))
     print(launch(blocks, settings, **look(settings)), flush=True)  # noqa: T201
-    warm_up()
+    warm_up(store)
     wait(blocks)
 
 

@@ -300,6 +300,7 @@ class ModelStore:
         self.folder, self.device, self.budget = folder, device, budget
         self.turn = DeviceLock()
         self._lock = threading.RLock()
+        self._loading = threading.RLock()  # one at a time, and what is loaded already need not wait
         self._models: OrderedDict[str, Any] = OrderedDict()
         self._assets: dict[str, dict[str, Tensor]] = {}
 
@@ -322,15 +323,26 @@ class ModelStore:
         Raises:
             CheckpointError: it is missing or damaged.
         """
+        model = self._kept(name)
+        if model is None:
+            with self._loading:
+                model = self._kept(name) or self._loaded(name)
+        return model
+
+    def _kept(self, name: str) -> Any:
         with self._lock:
-            if name not in self._models:
-                model = self.checkpoint(name).load()
-                for network in map(_folded, _networks(model)):
-                    network.to(self.device, memory_format=layout(network, self.device))  # type: ignore[call-overload]
-                self._models[name] = model
-                self._evict()
-            self._models.move_to_end(name)
-            return self._models[name]
+            if name in self._models:
+                self._models.move_to_end(name)
+            return self._models.get(name)
+
+    def _loaded(self, name: str) -> Any:
+        model = self.checkpoint(name).load()
+        for network in map(_folded, _networks(model)):
+            network.to(self.device, memory_format=layout(network, self.device))  # type: ignore[call-overload]
+        with self._lock:
+            self._models[name] = model
+            self._evict()
+        return model
 
     def asset(self, name: str, key: str) -> Tensor:
         """A tensor of the checkpoint's `assets/tensors.safetensors`, on the CPU.

@@ -20,7 +20,7 @@ FIDS = {fid_name(500, name, steps): 40 / steps for name in ("ddim", "unipc") for
 
 
 def add_diffusion_checkpoints(folder: Path) -> None:
-    """Write ddpm-mnist, ddpm-celeba and face-autoencoder into `folder`; what they draw is noise, other for each label."""
+    """Write ddpm-mnist, ddpm-celeba and face-autoencoder into `folder`; each label draws other noise."""
     faces = {"picture": [16, 8, 8], "labels": len(ATTRIBUTES), "channels": [8, 16], "patch": 1, "clip": None}
     _write_denoiser(folder / "ddpm-mnist", {"channels": [8, 16]})
     _write_denoiser(folder / "ddpm-celeba", faces)

@@ -66,7 +66,8 @@ def choices(name: str, value: object, options: Sequence[str]) -> tuple[str, ...]
         value = [word.strip() for word in value.split(",") if word.strip()]
     if not isinstance(value, list | tuple) or len(value) > len(options):
         raise InputError("{name} must be a list of at most {limit} names.", name=name, limit=len(options))
-    return tuple(dict.fromkeys(choice(f"each of {name}", word, options) for word in value))
+    each = f"each of {name}"
+    return tuple(dict.fromkeys(choice(each, word, options) for word in value))
 
 
 def seed(value: object, name: str = "seed") -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
+from imagegen.data.faces import SIDE
 from imagegen.devices import generators, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.autoencoder import FaceAutoencoder
@@ -139,9 +140,9 @@ def round_trip(request: RoundTripRequest, store: ModelStore) -> Iterator[RoundTr
     """Drown a picture to `LEVELS` levels and denoise it from each (Meng et al. 2022, SDEdit)."""
     diffusion = request.diffusion
     model = denoiser(diffusion, store)
-    x0 = request.picture if diffusion.checkpoint == DIGITS else _encode(request.picture, store)
-    if x0.shape[1:] != model.picture:
+    if request.picture.shape[1:] != (model.picture if diffusion.checkpoint == DIGITS else (3, SIDE, SIDE)):
         raise InputError("{name} takes pictures of its own size only.", name=diffusion.checkpoint)
+    x0 = request.picture if diffusion.checkpoint == DIGITS else _encode(request.picture, store)
     timesteps = solver(diffusion.solver, diffusion.steps, model.schedule).timesteps
     starts = sorted({round(i * (len(timesteps) - 1) / (LEVELS - 1)) for i in range(LEVELS)}, reverse=True)
     for index, first in enumerate(starts):

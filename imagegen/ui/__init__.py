@@ -1,15 +1,16 @@
 """The page: the only place that imports gradio. One file a tab; here they are put together."""
 
-import importlib
 import json
 import threading
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
+from imagegen.errors import ImageGenError
 from imagegen.recipes import to_png
-from imagegen.ui import diffusion, gan
+from imagegen.ui import diffusion, diffusion_views, gan
 from imagegen.ui.language import LANGUAGES, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
@@ -58,8 +59,14 @@ def look(settings: Settings) -> Look:
     }
 
 
-def warm_up() -> None:
-    """Import in the background what the first diffusion picture would otherwise wait seconds for."""
-    timer = threading.Timer(WARM_UP_AFTER, importlib.import_module, ["diffusers.models.unets.unet_2d"])
+def warm_up(store: ModelStore) -> None:
+    """Load in the background what the first diffusion picture would otherwise wait seconds for."""
+
+    def load() -> None:
+        for name in diffusion_views.models(store):
+            with suppress(ImageGenError):  # the tab has said why
+                store.get(name)
+
+    timer = threading.Timer(WARM_UP_AFTER, load)
     timer.daemon = True
     timer.start()

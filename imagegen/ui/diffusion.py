@@ -148,14 +148,14 @@ class _Tab:
         return lanes
 
     def _wire(self, travelling: gr.State, tabs: gr.Tabs, run: gr.Button, stop: gr.Button) -> None:
-        job(run, stop, self.draw, self.controls, [self.denoise, self.made])
+        job(run, stop, self.stream, self.controls, [self.denoise, self.made])
         live([self.denoise.select], self.take, {"made": self.made}, [travelling])
         live([self.denoise.input], self.ask_otherwise, {}, [self.others])
         on_open(self.open_link, [tabs, *self.controls.values()])
 
     # Handlers
 
-    def draw(self, **values: Any) -> Iterator[tuple[Any, Any]]:
+    def stream(self, **values: Any) -> Iterator[tuple[Any, Any]]:
         """Stream the run: previews now and then, the result, and then every step to look at."""
         request = self._request(values)
         steps: list[task.DiffusionStep] = []

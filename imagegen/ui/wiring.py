@@ -151,7 +151,7 @@ def job(
 class Pace:
     """Lets a preview through at most every `seconds`; what comes between is computed but not shown."""
 
-    def __init__(self, seconds: float = 0.15) -> None:
+    def __init__(self, seconds: float = 0.25) -> None:
         self.seconds = seconds
         self.last = float("-inf")
 

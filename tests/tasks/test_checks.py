@@ -57,6 +57,46 @@ def test_a_list_with_something_else_in_it_is_refused(value: Any) -> None:
         checks.numbers("offsets", [0, value], limit=3, reach=2)
 
 
+@pytest.mark.parametrize("value", ["dpm++", "DPM++", "Dpm++"])
+def test_a_choice_is_known_in_any_case(value: str) -> None:
+    assert checks.choice("solver", value, ("ddim", "dpm++")) == "dpm++"
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 0, "", "ddi", "ddim ", "ddim,dpm++", ["ddim"], {"ddim": 1}, b"ddim"])
+def test_what_is_not_among_the_options_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=r"solver must be one of ddim, dpm\+\+"):
+        checks.choice("solver", value, ("ddim", "dpm++"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([], ()),
+        ((), ()),
+        ("", ()),
+        (" , ", ()),
+        (["Bald"], ("Bald",)),
+        ("bald", ("Bald",)),
+        (" Young,BALD ,", ("Young", "Bald")),
+        (("young", "Bald", "YOUNG"), ("Young", "Bald")),
+    ],
+)
+def test_choices_are_lists_or_words_with_commas_and_each_counts_once(value: Any, expected: tuple[str, ...]) -> None:
+    assert checks.choices("wanted", value, ("Bald", "Male", "Young")) == expected
+
+
+@pytest.mark.parametrize("value", [["Bald"] * 4, "Bald," * 4, None, 7, True, math.nan, {"Bald": 1}, {"Bald"}, b"Bald"])
+def test_what_is_no_list_of_choices_or_too_long_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="wanted must be a list of at most 3 names"):
+        checks.choices("wanted", value, ("Bald", "Male", "Young"))
+
+
+@pytest.mark.parametrize("value", ["Grey", "Bald;Male", ["Bald", "Grey"], [None], [1], [["Bald"]], [""]])
+def test_a_list_with_something_unknown_in_it_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="each of wanted must be one of Bald, Male, Young"):
+        checks.choices("wanted", value, ("Bald", "Male", "Young"))
+
+
 def test_a_seed_has_32_bits() -> None:
     assert checks.seed(0) == 0
     assert checks.seed(2**32 - 1) == 2**32 - 1

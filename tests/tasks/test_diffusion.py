@@ -206,23 +206,28 @@ def test_what_cannot_be_drawn_is_refused_by_name(kind: type[DiffusionRequest], f
 
 @pytest.mark.parametrize("digit", [*NO_WHOLE, -1, 10])
 def test_only_ten_digits_are_known(digit: Any) -> None:
-    with pytest.raises(InputError, match="^digit must be a whole number from 0 to 9"):
+    with pytest.raises(InputError, match="digit must be a whole number from 0 to 9"):
         DigitRequest(digit=digit)
 
 
 @pytest.mark.parametrize("field", ["wanted", "unwanted"])
-@pytest.mark.parametrize(
-    "value",
-    ["Attractive", "Smiling,Attractive", ["Smiling", 3], [["Smiling"]], [None], {"Smiling": 1}, {"Smiling"}]
-    + [None, 7, True, math.nan, ["Smiling"] * 18, ",".join(["Smiling"] * 18), "x" * 10**5],
-)
-def test_only_some_attributes_are_known(field: str, value: Any) -> None:
-    with pytest.raises(InputError, match=f"^(each of )?{field} must be"):
-        FaceRequest(**{field: value})
+def test_only_some_attributes_are_known(field: str) -> None:
+    words = [
+        "Attractive",
+        "Smiling,Attractive",
+        ["Smiling", 3],
+        [["Smiling"]],
+        [None],
+        ",".join(["Bald"] * 18),
+        "x" * 10**5,
+    ]
+    for value in (*words, ["Smiling"] * 18, {"Smiling": 1}, {"Smiling"}, None, 7, True, math.nan):
+        with pytest.raises(InputError, match=f"^(each of )?{field} must be"):
+            FaceRequest(**{field: value})
 
 
 def test_a_face_cannot_be_told_both() -> None:
-    with pytest.raises(InputError, match="^Bald cannot be both wanted and unwanted"):
+    with pytest.raises(InputError, match="Bald cannot be both wanted and unwanted"):
         FaceRequest(wanted=("Young", "Bald"), unwanted=("bald",))
 
 

@@ -17,7 +17,11 @@ from imagegen.recipes import from_json, from_link, read_recipe, to_json, to_link
 from imagegen.tasks import registry
 from imagegen.tasks.registry import TASKS, recipe_of, replay, sample, verify
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers, NumPy 2
+
 REQUESTS: dict[str, dict[str, Any]] = {
+    "diffusion-digits": {"count": 4, "seed": SEEDS - 2, "solver": "ddim", "steps": 3, "eta": 0.5, "guidance_scale": 2},
+    "diffusion-faces": {"count": 4, "seed": 5, "steps": 3, "wanted": ("Smiling", "Young"), "unwanted": ["Male"]},
     "gan": {"count": 5, "seed": SEEDS - 2, "directions": (1, -3), "chosen": 3, "second_digit": 4, "mix": 0.3},
     "gan-walk": {"digit": 1, "second_digit": 7, "seed": 5, "frames": 4},
     "vae-digits": {"count": 4, "seed": SEEDS - 2, "offsets": (1, -2)},
@@ -80,10 +84,15 @@ def test_a_recipe_that_cannot_be_repeated_is_refused(changes: dict[str, Any], re
         replay(replace(recipe, **changes), store)
 
 
-def test_samples_are_the_same_in_batches_of_any_size(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = list(sample("gan-mnist", 23, SEEDS - 4, {"truncation": 0.9}, store))
+@pytest.mark.parametrize(
+    ("name", "options"), [("gan-mnist", {"truncation": 0.9}), ("ddpm-mnist", {"solver": "ddpm", "steps": 2})]
+)
+def test_samples_are_the_same_in_batches_of_any_size(
+    name: str, options: dict[str, Any], store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = list(sample(name, 23, SEEDS - 4, options, store))
     monkeypatch.setattr(registry, "SAMPLE_BATCH", 10)
-    apart = list(sample("gan-mnist", 23, SEEDS - 4, {"truncation": 0.9}, store))
+    apart = list(sample(name, 23, SEEDS - 4, options, store))
     assert len(together) == 23
     for (one, _), (other, recipe) in zip(together, apart, strict=True):
         assert (to_tensor(one) - to_tensor(other)).abs().max() <= 2.01 / 255  # one level
@@ -99,6 +108,8 @@ def test_samples_are_the_same_in_batches_of_any_size(store: ModelStore, monkeypa
         ("../gan-mnist", {}, "draws no pictures"),
         ("gan-mnist", {"colour": "red", "digit": 3}, "does not know one of the options colour, digit"),
         ("gan-mnist", {"digit": 11}, "digit must be a whole number from 0 to 9"),
+        ("ddpm-mnist", {"wanted": "Male"}, "ddpm-mnist does not know one of the options wanted"),
+        ("ddpm-celeba", {"wanted": "Nice"}, "each of wanted must be one of Smiling, "),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(name: str, options: dict[str, Any], reason: str, store: ModelStore) -> None:

@@ -66,9 +66,11 @@ def test_an_error_can_be_said_in_chinese(template: str) -> None:
 
 def test_every_field_that_an_error_names_has_a_chinese_name() -> None:
     checked = [word for call in calls("whole", "number", "seed", under=PACKAGE / "tasks") for word in strings(call)]
-    lists = [word for call in calls("numbers", under=PACKAGE / "tasks") for word in strings(call)]
-    named = {*checked, *lists, *(f"each of {name}" for name in lists), *(field.name for field in fields(Recipe))}
-    assert {"digit", "seed", "each direction", "each of offsets", "task"} <= named
+    chosen = [word for call in calls("choice") for word in strings(call.args[0])]
+    lists = [word for call in calls("choices", "numbers") for word in strings(call.args[0])]
+    each = [f"each of {name}" for name in lists]
+    named = {*checked, *chosen, *lists, *each, *(field.name for field in fields(Recipe))}
+    assert {"digit", "seed", "each direction", "each of offsets", "each of wanted", "solver", "task"} <= named
     assert sorted(name for name in named if f"field.{name}" not in CHINESE) == []
 
 
