@@ -26,6 +26,7 @@ def add_vae_checkpoints(folder: Path) -> None:
         folder / "vae-celeba",
         {"channels": 3, "size": 64, "z_dim": 20, "widths": [2, 2, 4, 4], "hidden": 8, "depth": 1},
         {
+            "kl_per_latent": torch.linspace(0, 2, 20),
             "sigma": torch.tensor(0.2),
             "directions": torch.randn(len(ATTRIBUTES), 20, generator=rng),
             "direction_auc": torch.linspace(0.5, 0.98, len(ATTRIBUTES)),

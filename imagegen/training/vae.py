@@ -245,7 +245,8 @@ class FaceVaeRecipe(_VaeRecipe):
         directions = _directions(codes, train.labels)
         scores = _codes(self.average, held_out) @ directions.T  # (N, attributes)
         validation, _ = faces(sources.root(), "validation")[:]
-        error = in_batches(self.average, validation) - validation
+        mu, logvar = in_batches(self.average.encoder, validation).chunk(2, dim=1)
+        error = vae.picture(in_batches(self.average.decoder, mu)) - validation
         return [
             Export(
                 name=self.name,
@@ -254,6 +255,7 @@ class FaceVaeRecipe(_VaeRecipe):
                 args=self.args,
                 example={"x": made_up_faces()[:4][0]},
                 assets={
+                    "kl_per_latent": vae.kl_per_latent(mu, logvar).mean(dim=0),
                     "sigma": error.square().mean().sqrt(),
                     "directions": directions,
                     "direction_auc": torch.tensor(

@@ -19,7 +19,7 @@ from imagegen.tasks.vae import DecodeRequest, DigitRequest, FaceRequest, PlaneRe
 
 SAME = 1 / 255
 REQUESTS = [DigitRequest, PlaneRequest, FaceRequest]
-MOVES = [(DigitRequest, "offsets"), (PlaneRequest, "offsets"), (FaceRequest, "attributes")]
+MOVES = [(DigitRequest, "offsets"), (PlaneRequest, "offsets"), (FaceRequest, "offsets"), (FaceRequest, "attributes")]
 NO_NUMBERS = [math.nan, math.inf, 1e9, 3.01, -3.01, True, "1", None, [1]]
 
 

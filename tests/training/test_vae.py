@@ -13,7 +13,7 @@ from imagegen.data.digits import mnist
 from imagegen.data.faces import ATTRIBUTES, faces, made_up_faces
 from imagegen.data.pictures import Sources
 from imagegen.models.perceptual import Vgg19
-from imagegen.models.vae import Vae
+from imagegen.models.vae import Vae, kl_per_latent
 from imagegen.training.recipe import Recipe, Step
 from imagegen.training.recipes import build
 from imagegen.training.vae import DigitVaeRecipe, FaceVaeRecipe
@@ -155,7 +155,7 @@ def test_faces_ship_with_directions_of_one_deviation_and_nothing_of_any_face(
     (export,) = face_recipe.exports(Sources((celeba,)))
     shapes = {key: tuple(tensor.shape) for key, tensor in export.assets.items()}
     count = len(ATTRIBUTES)
-    assert shapes == {"directions": (count, 128), "direction_auc": (count,), "sigma": ()}
+    assert shapes == {"directions": (count, 128), "direction_auc": (count,), "kl_per_latent": (128,), "sigma": ()}
     mu, _ = face_recipe.average.encode(faces(celeba, "train")[:][0])
     way = mu[1] - mu[0]
     for direction in export.assets["directions"]:
@@ -165,5 +165,7 @@ def test_faces_ship_with_directions_of_one_deviation_and_nothing_of_any_face(
     validation, _ = faces(celeba, "validation")[:]
     error = (face_recipe.average(validation) - validation).square().mean().sqrt()
     assert export.assets["sigma"].item() == pytest.approx(error.item(), rel=1e-3)
+    kl = kl_per_latent(*face_recipe.average.encode(validation)).mean(dim=0)
+    assert torch.allclose(export.assets["kl_per_latent"], kl, atol=1e-4)
     assert export.licence == "other"
     assert "non-commercial research" in export.summary
