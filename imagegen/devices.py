@@ -32,7 +32,8 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise DeviceError("There is no device called {name}; choose auto, cuda, cpu or mps.", name=name) from None
     there = {"cpu": lambda: True, "cuda": torch.cuda.is_available, "mps": torch.mps.is_available}
-    if device.type not in there or not there[device.type]():
+    missing = device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
+    if device.type not in there or not there[device.type]() or missing:
         raise DeviceError("The device {name} is not available here; try --device cpu.", name=name)
     return device
 

@@ -183,7 +183,8 @@ def solver(name: str, steps: int, schedule: str) -> Any:
     """A diffusers scheduler ready for `steps` steps, all of them from pure noise ("trailing", Lin et al. 2024).
 
     It is to be given predictions of x0. ddpm: Ho et al. 2020. ddim: Song et al. 2021, and euler is the same walk in
-    other coordinates (Karras et al. 2022). dpm++: Lu et al. 2022, second order. unipc: Zhao et al. 2023, second order.
+    other coordinates (Karras et al. 2022). dpm++: Lu et al. 2022, second order. unipc: Zhao et al. 2023, the same
+    with a corrector, which makes it third.
     """
     import diffusers
 

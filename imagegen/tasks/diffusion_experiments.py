@@ -117,23 +117,24 @@ class RoundTripRequest:
 
 @dataclass(frozen=True)
 class RoundTripStep:
-    """One level: how far the picture was drowned, and what came back.
+    """One step on the way back from one level; the level's last one says what came back.
 
     Args:
-        drowned, images: (1, C, H, W); drowned latents are not decoded.
-        timestep: the noise level.
-        psnr: of what came back, against the picture, in dB of the range from -1 to 1.
-        reading: what the classifier reads in a digit; None for faces.
+        drowned: the picture at the level, (1, C, H, W); latents are not decoded.
+        timestep: its noise level.
         index, total: of this level, from 1; the first is the least drowned.
+        images: what came back, (1, C, H, W) in [-1, 1]; None on the way, and so are the following.
+        psnr: of it against the picture, in dB of the range from -1 to 1.
+        reading: what the classifier reads in a digit; None for faces.
     """
 
     drowned: Tensor
-    images: Tensor
     timestep: int
-    psnr: float
-    reading: int | None
     index: int
     total: int
+    images: Tensor | None = None
+    psnr: float | None = None
+    reading: int | None = None
 
 
 def round_trip(request: RoundTripRequest, store: ModelStore) -> Iterator[RoundTripStep]:
@@ -150,12 +151,16 @@ def round_trip(request: RoundTripRequest, store: ModelStore) -> Iterator[RoundTr
         epsilon = torch.randn(model.picture, generator=rngs[0])[None]
         timestep = int(timesteps[first])
         drowned = q_sample(x0, epsilon, model.alphas_cumprod[[timestep]].cpu())
-        *_, last = walk(diffusion, store, drowned, rngs, first)
-        images = last.images.cpu()
-        error = (images - request.picture).square().mean()
-        reading = _reading(images, store) if diffusion.checkpoint == DIGITS else None
-        psnr = float(10 * (4 / error.clamp(min=1e-10)).log10())
-        yield RoundTripStep(drowned, images, timestep, psnr, reading, index + 1, len(starts))
+        level = RoundTripStep(drowned, timestep, index + 1, len(starts))
+        for step in walk(diffusion, store, drowned, rngs, first):
+            if step.index < step.total:
+                yield level
+            else:
+                images = step.images.cpu()
+                error = (images - request.picture).square().mean()
+                psnr = float(10 * (4 / error.clamp(min=1e-10)).log10())
+                reading = _reading(images, store) if diffusion.checkpoint == DIGITS else None
+                yield replace(level, images=images, psnr=psnr, reading=reading)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from imagegen.training.run import Run, current_commit
 
 __all__ = ["Options", "compile_networks", "train"]
 
-SAVE_SECONDS = 20
+SAVE_SECONDS, SAVE_COST = 20, 0.4
+"""Between two states, and what one may take; if it takes n times as long, n times as many seconds pass between them."""
 LOG_STEPS = 10
 MOMENTS = 30
 SPEED_FROM, SPEED_TO = 20, 50
@@ -179,7 +180,7 @@ class _Loop:
 
     def go(self) -> None:
         facts = self.facts
-        saved = self.clock
+        saved, patience = self.clock, 1.0
         steps = facts["steps"] or 10**9  # not planned yet: the first steps give the speed
         order = batches(len(self.data), self.batch, facts["seed"], facts["step"])
         sums: dict[str, Tensor] = {}
@@ -202,9 +203,11 @@ class _Loop:
                 if facts["step"] in self._moments(steps):
                     self._moment(facts["step"])
                 # After a log: what is saved has been checked to be finite.
-                if done or (not sums and time.monotonic() - saved > SAVE_SECONDS):
+                if done or (not sums and time.monotonic() - saved > SAVE_SECONDS * patience):
+                    started = time.monotonic()
                     self._save()
                     saved = time.monotonic()
+                    patience = max(1.0, (saved - started) / SAVE_COST)
 
     def _step(self, index: Tensor, steps: int) -> dict[str, Tensor]:
         step = Step(self.accelerator, self.facts["seed"], self.facts["step"], steps, self.batch)

@@ -63,7 +63,7 @@ def warm_up(store: ModelStore) -> None:
     """Load in the background what the first diffusion picture would otherwise wait seconds for."""
 
     def load() -> None:
-        for name in diffusion_views.models(store):
+        for name in diffusion_views.needed(store):
             with suppress(ImageGenError):  # the tab has said why
                 store.get(name)
 

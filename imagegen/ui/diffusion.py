@@ -47,6 +47,8 @@ class _Tab:
     """Components by name, and the handlers that turn their values into requests."""
 
     def __init__(self, store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
+        for name in views.needed(store):  # they are loaded later, and a visitor should not be the first to know
+            store.checkpoint(name).verify()
         self.store = store
         self.models = views.models(store)
         self.made = gr.State(None)
@@ -204,6 +206,8 @@ class _Tab:
         levels: list[dict[str, Any]] = []
         request = experiments.RoundTripRequest(picture, diffusion)
         for step in steps_in_turn(experiments.round_trip(request, self.store), self.store, "job"):
+            if step.images is None:
+                continue
             levels.append(views.level(step))
             yield {"picture": views.shown(picture), "levels": levels, "total": step.total}
 

@@ -63,6 +63,12 @@ def models(store: ModelStore) -> list[str]:
     return [task.DIGITS, *(name for name in (task.FACES,) if {name, task.AUTOENCODER} <= set(store.names()))]
 
 
+def needed(store: ModelStore) -> list[str]:
+    """The checkpoints that the tab computes with."""
+    names = models(store)
+    return [*names, task.AUTOENCODER] if task.FACES in names else names
+
+
 def still(store: ModelStore, names: Sequence[str]) -> dict[str, Any]:
     """What stays the same while pictures come and go: the schedule, and each model's loss at each noise level."""
     return {
@@ -243,7 +249,7 @@ def level(step: RoundTripStep) -> dict[str, Any]:
     return {
         "t": step.timestep,
         "drowned": data_url(plain_png(drowned)),
-        "png": shown(step.images),
+        "png": shown(cast(Tensor, step.images)),
         "psnr": step.psnr,
         "reading": step.reading,
     }

@@ -30,8 +30,6 @@ from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.diffusion import SOLVERS, Denoiser, velocity
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers, NumPy 2
-
 DIGITS = {"channels": [8, 8]}
 FACES = {"picture": [2, 8, 8], "labels": 17, "channels": [8, 8], "patch": 1, "clip": None}
 

@@ -17,8 +17,6 @@ from imagegen.recipes import from_json, from_link, read_recipe, to_json, to_link
 from imagegen.tasks import registry
 from imagegen.tasks.registry import TASKS, recipe_of, replay, sample, verify
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers, NumPy 2
-
 REQUESTS: dict[str, dict[str, Any]] = {
     "diffusion-digits": {"count": 4, "seed": SEEDS - 2, "solver": "ddim", "steps": 3, "eta": 0.5, "guidance_scale": 2},
     "diffusion-faces": {"count": 4, "seed": 5, "steps": 3, "wanted": ("Smiling", "Young"), "unwanted": ["Male"]},

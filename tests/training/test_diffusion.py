@@ -27,10 +27,7 @@ from imagegen.training.diffusion import (
 from imagegen.training.recipe import Recipe, Step
 from imagegen.training.recipes import build
 
-pytestmark = [
-    pytest.mark.usefixtures("new_accelerator"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # diffusers beside NumPy 2
-]
+pytestmark = pytest.mark.usefixtures("new_accelerator")
 
 
 class NothingThere(nn.Module):

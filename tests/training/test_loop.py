@@ -119,7 +119,7 @@ def test_minutes_are_turned_into_as_many_steps_as_fit(tmp_path: Path) -> None:
 
 def test_a_run_by_minutes_can_be_resumed_before_it_is_planned(tmp_path: Path, save_every_2: None) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(Mean(stop_at(30)), tmp_path, minutes=0.5 / 60)
+        run(Mean(stop_at(30)), tmp_path, minutes=2 / 60)
     assert Run(tmp_path).facts()["steps"] == 0
     facts = run(Mean(lambda _: time.sleep(0.005)), tmp_path, resume=True).facts()
     assert facts["step"] == facts["steps"] > 50

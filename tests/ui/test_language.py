@@ -13,11 +13,16 @@ import pytest
 from starlette.requests import Request
 
 from imagegen import errors
+from imagegen.data.faces import ATTRIBUTES
 from imagegen.errors import InputError
+from imagegen.models.diffusion import SCHEDULES
 from imagegen.models.gan import MEASURES
 from imagegen.recipes import Recipe
 from imagegen.tasks import checks
+from imagegen.tasks.diffusion import DIGITS, FACES
+from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
+from imagegen.ui.diffusion_views import TRAITS, curves
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
 
 PACKAGE = Path(errors.__file__).parent
@@ -82,8 +87,26 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
         assert CHINESE[key].strip()
 
 
+PUT_TOGETHER = {
+    *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
+    *(f"diff.model.{name}" for name in (DIGITS, FACES)),
+    *(f"diff.race.lane{i + 1}" for i in range(LANES)),
+    *(f"denoise.{panel}{text}" for panel in ("x_t", "noise", "x0") for text in ("", ".text")),
+    *(f"forward.{curve}" for curve in curves()),
+    *(f"schedule.{name}" for name in SCHEDULES),
+    *(f"face.{name}" for name in TRAITS),
+    *(f"face.attribute.{name}" for name in ATTRIBUTES),
+}
+"""Keys that the page makes of a word and a name."""
+
+
 def keys_on_the_page() -> set[str]:
-    in_python = {word for call in calls("T", under=UI) if call.args for word in strings(call.args[0])}
+    in_python = {
+        word
+        for call in calls("T", "_buttons", under=UI)
+        if call.args and not isinstance(call.args[0], ast.JoinedStr)
+        for word in strings(call.args[0])
+    }
     in_scripts = {key for script in SCRIPTS.values() for key in re.findall(r'\bt\("([^"]+)"', script)}
     sections = {key.split(".")[0] for key in ENGLISH if "." in key}
     chosen_before = {
@@ -92,10 +115,8 @@ def keys_on_the_page() -> set[str]:
         for word in re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', script)
         if word.split(".")[0] in sections
     }
-    directions = {f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))}
     on_the_server = {"error.title"}  # looked up in the visitor's language by `wiring.named`
-    in_python -= {"gan.direction.", "gan.direction.form"}
-    return in_python | on_the_server | in_scripts | chosen_before | directions
+    return in_python | on_the_server | in_scripts | chosen_before | PUT_TOGETHER
 
 
 def test_every_word_that_the_page_asks_for_is_there() -> None:
