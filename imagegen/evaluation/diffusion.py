@@ -61,7 +61,9 @@ def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int =
     yield {**figures, "guidance": figure(guidance, how)}
     yield loss_figures(model, known, known_rows, "validation digits")
     how = f"no guidance, seed {SEED}, digit-classifier features, MNIST test"
-    yield from _solver_figures(partial(draw, model), rows, fid_from(judge, mnist(sources.root(), "test")[:][0]), how)
+    yield from _solver_figures(
+        partial(draw, model), rows, fid_from(judge, mnist(sources.root(), "test")[:][0]), store.device, how
+    )
 
 
 def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = FID_FACES) -> Iterator[Figures]:
@@ -84,7 +86,7 @@ def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = 
     yield loss_figures(model, latents, known_rows, "latents of validation faces")
     held_out, _ = faces(sources.root(), "test")[:]
     how = f"no guidance, seed {SEED}, SqueezeNet features, {len(held_out):,} held-out faces of CelebA"
-    yield from _solver_figures(draw_faces, rows, fid_from(judge, held_out), how)
+    yield from _solver_figures(draw_faces, rows, fid_from(judge, held_out), store.device, how)
 
 
 def _best(scales: tuple[float, ...], drawn: Callable[..., Tensor], distance: Callable[[Tensor], float]) -> float:
@@ -93,7 +95,7 @@ def _best(scales: tuple[float, ...], drawn: Callable[..., Tensor], distance: Cal
 
 
 def _solver_figures(
-    drawn: Callable[..., Tensor], labels: Tensor, distance: Callable[[Tensor], float], how: str
+    drawn: Callable[..., Tensor], labels: Tensor, distance: Callable[[Tensor], float], device: torch.device, how: str
 ) -> Iterator[Figures]:
     """What few steps cost, measured on a fifth of the pictures, then solver by solver a table, on `SOME` of them.
 
@@ -101,10 +103,20 @@ def _solver_figures(
         drawn: (labels, solver, steps) -> pictures.
         labels: what to ask for, (N, L).
         distance: of pictures from real ones.
+        device: where they are drawn.
         how: all this was, for the card.
+
+    In bf16, which is twice as fast on a CPU; 55 dB apart from full precision, it tells solvers apart as well.
     """
+
+    def fid_of(rows: Tensor, solver: str, steps: int) -> float:
+        with torch.autocast(device.type, torch.bfloat16):
+            pictures = drawn(rows, solver, steps)
+        return distance(pictures.float())
+
+    how = f"bf16, {how}"
     fifth, some = labels[: len(labels) // 5], labels[:SOME]
-    few, many = (distance(drawn(fifth, *run)) for run in ((SOLVER, FEW_STEPS), ("ddim", MANY_STEPS)))
+    few, many = (fid_of(fifth, *run) for run in ((SOLVER, FEW_STEPS), ("ddim", MANY_STEPS)))
     thousands, how_few = f"{len(fifth) / 1000:g}k", f"{len(fifth):,} pictures, {how}"
     yield {
         f"FID of {FEW_STEPS} {SOLVER} steps over that of {MANY_STEPS} ddim steps": figure(few / many, how_few, "≤ 1.3"),
@@ -114,8 +126,7 @@ def _solver_figures(
     how_some = f"{len(some):,} pictures, too few to hold against other FIDs; {how}"
     for solver in SOLVERS:
         yield {
-            fid_name(len(some), solver, steps): figure(distance(drawn(some, solver, steps)), how_some)
-            for steps in TABLE_STEPS
+            fid_name(len(some), solver, steps): figure(fid_of(some, solver, steps), how_some) for steps in TABLE_STEPS
         }
 
 
