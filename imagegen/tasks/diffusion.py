@@ -60,7 +60,7 @@ class DiffusionRequest:
     seed: int = 0
     solver: str = "unipc"
     steps: int = 20
-    guidance_scale: float = 1.5
+    guidance_scale: float = 1.0
     eta: float = 0.0
 
     def __post_init__(self) -> None:
@@ -95,6 +95,7 @@ class DigitRequest(DiffusionRequest):
 
     checkpoint: ClassVar[str] = DIGITS
 
+    guidance_scale: float = 1.25
     digit: int | None = None
 
     def __post_init__(self) -> None:
@@ -120,6 +121,7 @@ class FaceRequest(DiffusionRequest):
 
     checkpoint: ClassVar[str] = FACES
 
+    guidance_scale: float = 2.0
     wanted: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
 

@@ -86,12 +86,13 @@ def test_the_loss_of_a_network_that_predicts_nothing_is_the_velocity_itself() ->
 def test_figures_of_digits(store: ModelStore, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diffusion, "TABLE_STEPS", (2, 3))
     monkeypatch.setattr(diffusion, "SOME", 5)
+    monkeypatch.setattr(diffusion, "FEW", 5)
     write_denoiser(store.folder, "ddpm-mnist", DIGITS)
     parts = list(evaluate_digits(store, "ddpm-mnist", Sources((data_root,)), count=100))
     figures = gathered(parts)
     assert all(type(figure["value"]) is float and math.isfinite(figure["value"]) for figure in figures.values())
     assert figures["guidance"]["value"] in DIGIT_GUIDANCE
-    few, many = (figures[f"FID-0.02k of {how} steps"]["value"] for how in ("10 unipc", "100 ddim"))
+    few, many = (figures[f"FID-0.01k of {how} steps"]["value"] for how in ("10 unipc", "100 ddim"))
     assert figures["FID of 10 unipc steps over that of 100 ddim steps"]["value"] == pytest.approx(few / many)
     assert figures["FID-0.005k dpm++ 3 steps"]["how"].startswith("5 pictures")
     assert_curves(figures, solver_steps=[2, 3], stretches=20)
@@ -102,6 +103,7 @@ def test_figures_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(diffusion, "BINS", 5)  # there are but ten faces to fill them
     monkeypatch.setattr(diffusion, "TABLE_STEPS", (2,))
     monkeypatch.setattr(diffusion, "SOME", 5)
+    monkeypatch.setattr(diffusion, "FEW", 5)
     sources = write_sources(tmp_path)
     squeezenet = {key: value for key, value in SqueezeNet().state_dict().items() if key.startswith("features")}
     save_file(squeezenet, tmp_path / SQUEEZENET_FILE)
@@ -117,7 +119,7 @@ def test_figures_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     write_denoiser(sources.checkpoints, "ddpm-celeba", FACES)
     store = ModelStore(sources.checkpoints, torch.device("cpu"))
     sources = Sources(sources.data, tmp_path, sources.checkpoints)
-    figures = gathered(evaluate_faces(store, "ddpm-celeba", sources, count=20))
+    figures = gathered(evaluate_faces(store, "ddpm-celeba", sources, count=40))
     assert all(type(figure["value"]) is float and math.isfinite(figure["value"]) for figure in figures.values())
     assert figures["guidance"]["value"] in FACE_GUIDANCE
     assert {"FID", "FID of real faces as they are", "FID-0.004k of 10 unipc steps"} <= figures.keys()
