@@ -12,6 +12,7 @@ from imagegen.errors import ImageGenError, InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, TIMESTEPS, predict, predict_noise, predict_x0, q_sample
 from imagegen.recipes import from_link
+from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of, request_of
@@ -20,13 +21,13 @@ from imagegen.ui.bringing import pad_and_upload
 from imagegen.ui.diffusion_api import add_endpoints
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
-from imagegen.ui.widgets import source, widget
-from imagegen.ui.wiring import Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.widgets import shown, source, widget
+from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
 FIRST_LANES = (("ddim", 10), ("unipc", 10), ("ddim", 50))
-GUIDANCE = {task.DIGITS: 1.5, task.FACES: 2.0}
+GUIDANCE = {task.DIGITS: task.DigitRequest().guidance_scale, task.FACES: task.FaceRequest().guidance_scale}
 
 
 def build(store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
@@ -121,12 +122,12 @@ class _Tab:
         seed = seed_with_dice("diff-")
         run, stop = _buttons("diff.run", "diff")
         model.change(
-            lambda name: (
-                gr.update(visible=name == task.DIGITS),
-                gr.update(visible=name == task.FACES),
-                GUIDANCE.get(name, 1.5),
-            ),
-            model, [digit, traits, guidance], queue=False, api_visibility="private", show_progress="hidden",
+            lambda name: (gr.update(visible=name == task.DIGITS), gr.update(visible=name == task.FACES)),
+            model, [digit, traits], queue=False, api_visibility="private", show_progress="hidden",
+        )  # fmt: skip
+        model.input(  # not where a link has set both
+            lambda name: GUIDANCE.get(name, gr.skip()), model, guidance,
+            queue=False, api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         solver.change(
             lambda name: gr.update(visible=name == "ddim", value=0), solver, eta,
@@ -166,6 +167,8 @@ class _Tab:
             steps.append(step)
             if pace.due() or step.index == step.total:
                 yield views.preview(request, step, self.store.turn.run("job", partial(views.frame, step))), gr.skip()
+            else:
+                yield NOTHING
         seconds = time.monotonic() - started
         picture = self.store.turn.run("job", lambda: to_pictures(steps[-1].images)[0])
         made = Travelling(picture, recipe_of(views.task_of(request), request, self.store))
@@ -207,9 +210,10 @@ class _Tab:
         request = experiments.RoundTripRequest(picture, diffusion)
         for step in steps_in_turn(experiments.round_trip(request, self.store), self.store, "job"):
             if step.images is None:
-                continue
-            levels.append(views.level(step))
-            yield {"picture": views.shown(picture), "levels": levels, "total": step.total}
+                yield NOTHING
+            else:
+                levels.append(views.level(step))
+                yield {"picture": shown(picture), "levels": levels, "total": step.total}
 
     def run_race(self, **values: Any) -> Iterator[Any]:
         pairs = [(values.pop(f"solver_{i}"), values.pop(f"steps_{i}")) for i in range(1, experiments.LANES + 1)]
@@ -221,6 +225,7 @@ class _Tab:
         for step in steps_in_turn(experiments.race(request, self.store), self.store, "job"):
             waiting[step.lane] = step
             if not (pace.due() or step.done):
+                yield NOTHING
                 continue
             for i, latest in waiting.items():
                 newest[i] = self.store.turn.run("job", partial(views.lane, *request.lanes[i], latest))
@@ -228,9 +233,8 @@ class _Tab:
             yield {"model": request.diffusion.checkpoint, "lanes": newest, "done": step.done}
 
     def show_moment(self, model: str, share: float) -> Any:
-        if model not in self.models or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise InputError("{name} must be a number from {low:g} to {high:g}.", name="share", low=0, high=1)
-        return views.moment(self.store, model, share)
+        model = checks.choice("model", model, self.models)
+        return views.moment(self.store, model, checks.number("share", share, 0, 1))
 
     def open_link(self, query: dict[str, str]) -> list[Any]:
         """Select this tab and set its controls as the recipe in the page's address says; the page then presses Run."""

@@ -20,7 +20,7 @@ from imagegen.tasks.registry import recipe_of
 from imagegen.ui import diffusion_views as views
 from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import plain_png, saved
-from imagegen.ui.wiring import JOB, Pace, endpoint, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -93,6 +93,7 @@ def add_endpoints(store: ModelStore) -> None:
         for step in steps_in_turn(task.run(request, store), store, "job"):
             done = step.index == step.total
             if not (pace.due() or done):
+                yield NOTHING
                 continue
             sheet = grid(to_pictures(store.turn.run("job", partial(getattr, step, "images"))), COLUMNS, gap=0)
             about = {"step": step.index, "of": step.total, "timestep": step.timestep}
@@ -129,6 +130,7 @@ def add_endpoints(store: ModelStore) -> None:
         last: dict[int, experiments.RaceStep] = {}
         for step in steps_in_turn(experiments.race(request, store), store, "job"):
             last[step.lane] = step
+            yield NOTHING
         ends = [last[lane] for lane in range(len(request.lanes))]
         about = [
             {"solver": name, "steps": steps, "calls": end.calls, "seconds": round(end.seconds, 4)}
@@ -149,7 +151,7 @@ def add_endpoints(store: ModelStore) -> None:
     picture = Picture(label="picture", visible=False)
     endpoint(diffuse_forward, {"picture": picture, **fields(t=500, seed=0)}, outputs())
     common: dict[str, Any] = {"model": task.DIGITS, "digit": None, "wanted": [], "unwanted": []}
-    rest = {"count": 1, "seed": 0, "solver": "unipc", "steps": 20, "guidance_scale": 1.5, "eta": 0}
+    rest = {"count": 1, "seed": 0, "solver": "unipc", "steps": 20, "guidance_scale": 1.25, "eta": 0}
     endpoint(diffuse_sample, fields(**common, **rest), outputs(), JOB)
     lanes = [["ddim", 10], ["unipc", 10]]
-    endpoint(diffuse_race, fields(**common, seed=0, guidance_scale=1.5, lanes=lanes), outputs(), JOB)
+    endpoint(diffuse_race, fields(**common, seed=0, guidance_scale=1.25, lanes=lanes), outputs(), JOB)

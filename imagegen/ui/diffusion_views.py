@@ -5,21 +5,21 @@ from dataclasses import asdict
 from typing import Any, cast
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data.faces import SIDE
 from imagegen.devices import SEEDS
 from imagegen.evaluation.curves import loss_curve, solver_table
-from imagegen.images import DIGIT_SIDE, grid, to_digit, to_pictures, to_tensor
+from imagegen.images import grid, to_pictures, to_tensor
 from imagegen.models.diffusion import SCHEDULES, TIMESTEPS, betas, snr
 from imagegen.recipes import Recipe, to_link, to_png, to_webp_animation
 from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks.diffusion_experiments import ForwardStep, OtherLabels, RaceStep, RoundTripStep
 from imagegen.tasks.registry import TASKS, Task
-from imagegen.ui.widgets import data_url, plain_png
+from imagegen.ui.bringing import as_digit, as_face
+from imagegen.ui.widgets import data_url, plain_png, shown
 from imagegen.ui.wiring import Travelling
 
 TRAITS = {
@@ -158,15 +158,7 @@ def small(picture: Image.Image) -> Tensor:
 
 def fitted(subject: Travelling, checkpoint: str) -> Tensor:
     """The visitor's picture as the model draws its own: a digit as MNIST has it, or the square middle at 64x64."""
-    picture = subject.picture
-    if checkpoint == task.DIGITS:
-        made_here = subject.recipe is not None and picture.size == (DIGIT_SIDE, DIGIT_SIDE)
-        return to_tensor(picture) if made_here else to_digit(picture)
-    return to_tensor(ImageOps.fit(picture.convert("RGB"), (SIDE, SIDE), Image.Resampling.BICUBIC))
-
-
-def shown(pictures: Tensor) -> str:
-    return data_url(plain_png(to_pictures(pictures[:1])[0]))
+    return as_digit(subject) if checkpoint == task.DIGITS else as_face(subject)
 
 
 def frame(step: task.DiffusionStep) -> Image.Image:

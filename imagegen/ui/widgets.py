@@ -11,11 +11,12 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
+from torch import Tensor
 
 from imagegen.errors import InputError
-from imagegen.images import open_picture
+from imagegen.images import open_picture, to_pictures
 
-__all__ = ["STATIC", "data_url", "picture_from_pad", "plain_png", "saved", "source", "widget"]
+__all__ = ["STATIC", "data_url", "picture_from_pad", "plain_png", "saved", "shown", "source", "widget"]
 
 STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
@@ -44,6 +45,11 @@ def plain_png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, "png")
     return file.getvalue()
+
+
+def shown(pictures: Tensor) -> str:
+    """The first picture of (B, C, H, W) in [-1, 1], for a widget."""
+    return data_url(plain_png(to_pictures(pictures[:1])[0]))
 
 
 def saved(file: bytes, name: str) -> str:

@@ -7,11 +7,12 @@ runs, one at a time. Both hold the store's turn for one step only, and `live` go
 import inspect
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
 from PIL import Image
 
 from imagegen.checkpoints import ModelStore
@@ -23,6 +24,7 @@ from imagegen.ui.language import T, explain, locale, visitor_language
 __all__ = [
     "JOB",
     "LIVE",
+    "NOTHING",
     "Controls",
     "Pace",
     "Travelling",
@@ -42,6 +44,8 @@ Controls = Mapping[str, Any]
 MAX_SIDE = 1024
 LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
 JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
+NOTHING: Any = object()
+"""What a handler yields after a step that it does not show, so that it can be stopped there too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,8 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
     """A Gradio handler that calls `function(**values)` and shows errors of ours in the visitor's language.
 
     Its signature names the controls, so that the API speaks of `digit` and `seed`. Where `function` asks for
-    `query` or `event`, it gets the page's query parameters and the event's data.
+    `query` or `event`, it gets the page's query parameters and the event's data. A generator is stopped at its next
+    yield, be it `NOTHING`.
     """
     wanted = inspect.signature(function).parameters
     extras = {"request": gr.Request, **({"event": gr.EventData} if "event" in wanted else {})}
@@ -89,9 +94,14 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
         except ImageGenError as problem:
             raise fail(problem, arguments) from problem
 
-    def stream(*arguments: Any) -> Iterator[Any]:
+    # Gradio would let a plain generator compute on until it shows something; a coroutine is cancelled at once.
+    async def stream(*arguments: Any) -> AsyncIterator[Any]:
+        end = object()
         try:
-            yield from function(**keywords(arguments))
+            values = function(**keywords(arguments))
+            while (shown := await to_thread.run_sync(next, values, end)) is not end:
+                if shown is not NOTHING:
+                    yield shown
         except ImageGenError as problem:
             raise fail(problem, arguments) from problem
 

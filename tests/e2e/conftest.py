@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from e2e.browsing import FLAGS, PATIENCE, Visitor
+from e2e.diffusing import Tiny, running_slowly
 from e2e.visiting import App, digit_picture, running
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import ROOT
@@ -29,6 +30,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def http(app: App) -> Iterator[httpx.Client]:
     with app.http() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def tiny(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
+    with running_slowly(checkpoints, tmp_path_factory.mktemp("tiny")) as tiny:
+        yield tiny
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,31 @@ the next valid request succeeds. What was sent leaves no control bytes in the lo
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 import numpy as np
 import pytest
-from e2e.visiting import JSON, Answer, App, Visit, call, digit_picture, encoded, file_at, sample, score
+from e2e.visiting import (
+    INF,
+    JSON,
+    NAN,
+    NO_NUMBERS,
+    App,
+    Visit,
+    assert_refused,
+    call,
+    digit_picture,
+    encoded,
+    file_at,
+    sample,
+    score,
+)
 from PIL import Image
 
 from imagegen.tasks.gan import MAX_SIGMA
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-NAN, INF = float("nan"), float("inf")
 LIMITS = {
     "digit": "0 to 9",
     "second_digit": "0 to 9",
@@ -28,7 +40,6 @@ LIMITS = {
     "seed": "0 to 4294967295",
     "truncation": "0 to 1.5",
 }
-NO_NUMBERS: list[Any] = [NAN, INF, -INF, True, "10", "", -1, 10**400, -(10**400), 1e300, [1], {"a": 1}]
 LARGE = Image.new("L", (1, 4000), 255)
 LARGE.paste(0, (0, 1500, 1, 2500))
 UPRIGHT = digit_picture(seven=True)
@@ -56,14 +67,6 @@ def works_afterwards(http: httpx.Client, app: App) -> Iterator[None]:
 def short(value: object) -> str:
     """A readable test id."""
     return ascii(value)[:20]
-
-
-def assert_refused(answer: Answer, *words: str) -> None:
-    assert answer.event == "error" or 400 <= int(answer.event) < 500
-    assert answer.message
-    assert "Traceback" not in answer.message
-    for word in words:
-        assert word in answer.message
 
 
 @pytest.mark.parametrize("name", LIMITS)

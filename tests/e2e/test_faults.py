@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from e2e.browsing import PATIENCE
+from e2e.browsing import PATIENCE, open_tab
 from e2e.visiting import CHECKPOINTS, running, sample, sheet
 from playwright.sync_api import Browser, expect
 from safetensors.torch import load_file, save_file
@@ -67,6 +67,23 @@ def test_a_damaged_checkpoint_turns_its_tab_off(
         page.close()
         assert "Traceback" not in app.log.read_text()
     assert not (tmp_path / "evidence").exists()
+
+
+@pytest.mark.browser
+def test_row_20_a_damaged_diffusion_model_leaves_the_other_tabs_alone(browser: Browser, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    shutil.copytree(CHECKPOINTS, checkpoints)
+    truncate(checkpoints / "ddpm-mnist" / "model.safetensors")
+    with running(tmp_path / "log.txt", checkpoints) as app:
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(app.url)
+        expect(page.locator(".cell")).to_have_count(30)
+        open_tab(page, "diff.tab")
+        expect(page.locator("#diff-off")).to_contain_text("ddpm-mnist/model.safetensors is damaged")
+        expect(page.locator(".denoise")).to_have_count(0)
+        page.close()
+        assert "Traceback" not in app.log.read_text()
 
 
 def test_row_29_a_picture_without_a_network(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from e2e.browsing import Visitor
+from e2e.browsing import Visitor, drag, press
 from e2e.visiting import CHECKPOINTS
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -44,24 +44,6 @@ def redrawn(page: Page) -> Iterator[None]:
 
 def slider(page: Page, name: str) -> Locator:
     return page.locator(f"#{name} input[type=range]")
-
-
-def drag(page: Page, element: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """With the mouse, between two places given as shares of the element's width and height."""
-    element.scroll_into_view_if_needed()
-    box = element.bounding_box()
-    assert box
-    (x0, y0), (x1, y1) = ((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end))
-    page.mouse.move(x0, y0)
-    page.mouse.down()
-    page.mouse.move(x1, y1, steps=8)
-    page.mouse.up()
-
-
-def press(element: Locator) -> None:
-    """Click where the page is scrolled so that nothing that sticks to its top lies above."""
-    element.evaluate("element => element.scrollIntoView({ block: 'center' })")
-    element.click()
 
 
 @BOTH_WIDTHS

@@ -4,17 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from e2e.browsing import Visitor
+from e2e.browsing import SETTLED, Visitor, assert_everything_in_place
 from playwright.sync_api import Page, expect
-
-from imagegen.ui.language import locale
 
 pytestmark = pytest.mark.browser
 
 WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 LANGUAGES = pytest.mark.parametrize("language", ["en-US", "zh-CN"])
-SETTLED = 400  # milliseconds, after which transitions are over
-KEYS = [key for key in locale("en") if "." in key]
 OWN_NAMES = {
     "GAN",
     "MNIST",
@@ -33,20 +29,6 @@ OWN_NAMES = {
     "log",
     "exp",
 }
-OVERLAPS = """() => {
-  const shown = [...document.querySelectorAll("button, input, canvas, img, h1, h3, .hint, .ruler")]
-    .filter((element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
-    .map((element) => ({ element, box: element.getBoundingClientRect() }))
-    .filter(({ box }) => box.width > 1 && box.height > 1);
-  const names = [];
-  for (const a of shown) for (const b of shown) {
-    if (a.element === b.element || a.element.contains(b.element) || b.element.contains(a.element)) continue;
-    const width = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
-    const height = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
-    if (width > 3 && height > 3) names.push([a, b].map(({ element }) => element.outerHTML.slice(0, 80)).join(" over "));
-  }
-  return names;
-}"""
 
 
 def open_everything(page: Page) -> None:
@@ -66,12 +48,8 @@ def test_everything_has_its_place(page: Page, width: int, language: str, theme: 
     if page.evaluate("document.body.classList.contains('dark')") != (theme == "dark"):
         page.locator("#theme").click()
     open_everything(page)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-    page.evaluate("scrollTo(0, 0)")
-    assert not page.evaluate(OVERLAPS)
-    words = page.locator("body").inner_text()
-    assert not [key for key in KEYS if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", words)]
-    assert "{" not in re.sub(r"(?s)@torch\.no_grad.*", "", words)
+    assert_everything_in_place(page)
+    assert "{" not in re.sub(r"(?s)@torch\.no_grad.*", "", page.locator("body").inner_text())
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "zh-TW"])

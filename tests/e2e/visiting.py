@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,11 @@ from PIL import Image, ImageDraw
 from serving import GREETING, ROOT, free_port
 
 CHECKPOINTS = ROOT / "checkpoints"
-PATIENCE = 60  # seconds for the app to answer
+PATIENCE = 60  # seconds for the app to start, and to stop
 JSON = {"Content-Type": "application/json"}
+NAN, INF = float("nan"), float("inf")
+NO_NUMBERS: list[Any] = [NAN, INF, -INF, True, "10", "", -1, 10**400, -(10**400), 1e300, [1], {"a": 1}]
+"""What no limit allows; JSON in the wild holds all of it."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,14 @@ class App:
 
 
 @contextmanager
-def running(log: Path, checkpoints: Path = CHECKPOINTS, env: Mapping[str, str] | None = None) -> Iterator[App]:
-    """`python app.py`; in the end it is told to stop and must do so cleanly."""
-    command = [sys.executable, "app.py", "--port", str(free_port()), "--checkpoints", str(checkpoints)]
+def running(
+    log: Path,
+    checkpoints: Path = CHECKPOINTS,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("app.py",),
+) -> Iterator[App]:
+    """`python app.py`, or another program with its flags; in the end it is told to stop and must do so cleanly."""
+    command = [sys.executable, *program, "--port", str(free_port()), "--checkpoints", str(checkpoints)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
@@ -45,7 +53,7 @@ def running(log: Path, checkpoints: Path = CHECKPOINTS, env: Mapping[str, str] |
         yield App(_greeting(process, log), log)
     finally:
         process.terminate()
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def _greeting(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -68,6 +76,15 @@ class Answer(NamedTuple):
     def message(self) -> str:
         found = self.data.get("error", self.data.get("detail")) if isinstance(self.data, dict) else None
         return str(found or "")
+
+
+def assert_refused(answer: Answer, *words: str) -> None:
+    """With a message for people that holds these words."""
+    assert answer.event == "error" or 400 <= int(answer.event) < 500, answer
+    assert answer.message
+    assert "Traceback" not in answer.message
+    for word in words:
+        assert word in answer.message
 
 
 def call(http: httpx.Client, name: str, data: object, **headers: str) -> Answer:
@@ -93,8 +110,12 @@ def sheet(http: httpx.Client, answer: Answer) -> bytes:
 
 def score(http: httpx.Client, file: bytes, name: str = "digit.png", digit: object = None) -> Answer:
     """`/gan_score` of an uploaded file."""
-    path = http.post("/upload", files={"files": (name, file)}).json()[0]
-    return call(http, "gan_score", [file_at(path), digit])
+    return call(http, "gan_score", [upload(http, file, name), digit])
+
+
+def upload(http: httpx.Client, file: bytes, name: str = "picture.png") -> dict[str, object]:
+    """A file as a call names it."""
+    return file_at(http.post("/upload", files={"files": (name, file)}).json()[0])
 
 
 def file_at(path: object, **fields: object) -> dict[str, object]:

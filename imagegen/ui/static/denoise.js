@@ -1,5 +1,5 @@
 // From noise to a picture: the newest step while it runs, then every step to scrub through, with the curves at its t.
-const { t, node, picture, chart, copy, save, onLanguage } = window.imagegen;
+const { t, node, picture, chart, copy, save, onLanguage, setLink } = window.imagegen;
 const { still, code } = props.value; // sent once
 const STRIP = 12; // pictures at most
 const PANELS = ["x_t", "noise", "x0"];
@@ -70,7 +70,7 @@ function about() {
 function buttons() {
   if (!value.picture) return "";
   return node("div", { class: "buttons" },
-    node("button", { type: "button", onclick: () => trigger("select") }, t("denoise.take")),
+    node("button", { type: "button", onclick: () => trigger("select") }, t("take")),
     node("button", { type: "button", onclick: () => save(value.picture, "picture.png") }, t("download")),
     node("button", { type: "button", onclick: () => save(value.animation, "denoising.webp") }, t("denoise.film")));
 }
@@ -121,7 +121,7 @@ function draw() {
   show();
   paint();
   if (!value.picture) return;
-  window.imagegen.link = value.link;
+  setLink(element, value.link);
   ask(Math.floor((value.frames.length - 1) / 3)); // early enough that another label still makes another picture
 }
 

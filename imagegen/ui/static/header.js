@@ -1,9 +1,10 @@
 // Name, device, language, theme, and a link that opens the page as it stands.
-const { t, node, language, setLanguage, setTheme, onLanguage, copy } = window.imagegen;
+const { t, node, language, setLanguage, setTheme, onLanguage, copy, link } = window.imagegen;
 
 function shareLink() {
   const url = new URL(location.pathname, location.origin);
-  if (window.imagegen.link) url.searchParams.set("recipe", window.imagegen.link);
+  const recipe = link();
+  if (recipe) url.searchParams.set("recipe", recipe);
   return url.href;
 }
 

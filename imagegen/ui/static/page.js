@@ -24,6 +24,15 @@ window.imagegen = (() => {
     new MutationObserver(draw).observe(html, { attributes: true, attributeFilter: ["lang"] });
   }
 
+  // Once, when the element is first looked at; on a tab that was never opened nothing is computed.
+  function onSeen(element, call) {
+    new IntersectionObserver(([entry], observer) => {
+      if (!entry.isIntersecting) return;
+      observer.disconnect();
+      call();
+    }).observe(element);
+  }
+
   function setTheme(theme) {
     document.body.classList.toggle("dark", theme === "dark");
     localStorage.setItem(THEME_KEY, theme);
@@ -88,6 +97,11 @@ window.imagegen = (() => {
     return node("figure", { class: "chart" }, node("figcaption", {}, title, ...names), root);
   }
 
+  // What "Copy link" copies: of the tab that is looked at, what was made there last.
+  const links = new Map();
+  const setLink = (element, link) => links.set(element.closest("[role=tabpanel]"), link);
+  const link = () => [...links].find(([panel]) => panel.checkVisibility())?.[1];
+
   function save(url, name) {
     node("a", { href: url, download: name }).click();
   }
@@ -104,5 +118,5 @@ window.imagegen = (() => {
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
-  return { t, language, setLanguage, onLanguage, setTheme, node, picture, ruler, chart, save, copy, link: null };
+  return { t, language, setLanguage, onLanguage, onSeen, setTheme, node, picture, ruler, chart, save, copy, setLink, link };
 })();

@@ -1,5 +1,5 @@
 // A sheet of digits: each a button with the critic's ruler under it; the chosen one is shown large below.
-const { t, node, picture, ruler, save, onLanguage } = window.imagegen;
+const { t, node, picture, ruler, save, onLanguage, setLink } = window.imagegen;
 const SIDE = 28;
 let cells = [];
 let full = null;
@@ -24,7 +24,7 @@ async function draw() {
   const value = full = props.value.patch ? patched(props.value) : props.value;
   const [sheet, moved] = await Promise.all([picture(value.png), value.picture && picture(value.picture)]);
   if (value !== full) return; // a newer one has come meanwhile
-  window.imagegen.link = value.link;
+  setLink(element, value.link);
   while (cells.length < value.labels.length) cells.push(cell(cells.length));
   cells.length = value.labels.length;
   cells.forEach(({ canvas, foot, button }, i) => {
