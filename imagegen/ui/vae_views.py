@@ -1,5 +1,6 @@
 """What the VAE tab shows: requests from its values, and task results as plain data for its widgets."""
 
+import base64
 import io
 from collections.abc import Sequence
 from typing import Any, cast
@@ -30,6 +31,7 @@ SLIDERS = 32
 """Latents that can be moved on the page, the strongest; the others cost next to nothing."""
 MINE = "mine"
 """What the page asks for, with a count of the clicks, where a slot is to take the visitor's picture."""
+MAX_CODE = 2**15 - 1
 DECIMALS = 4
 SHOWN_SIDE = 112
 """Pixels of an animation's frames."""
@@ -52,21 +54,24 @@ def models(store: ModelStore) -> list[str]:
 
 
 def maps(store: ModelStore) -> dict[str, Any]:
-    """Both planes for `plane.js`: atlas, its edges, and codes as thousandths of the way between these."""
+    """Both planes for `plane.js`: atlas, its edges, and codes in thousandths of the way between these.
+
+    Codes are base64 of int16, x and y in turn: text, as the page is slow with long lists.
+    """
     shown = []
     for name in task.PLANES:
         plane = task.plane(name, store)
         rows, columns, height, width = plane.atlas.shape
         sheet = plane.atlas.permute(0, 2, 1, 3).reshape(rows * height, columns * width)
         first, last = plane.atlas_range.unbind(dim=1)
-        codes = ((plane.mu - first) / (last - first) * 1000).round().int()
+        codes = ((plane.mu - first) / (last - first) * 1000).round().clamp(-MAX_CODE, MAX_CODE).numpy().astype("<i2")
         shown.append(
             {
                 "name": name,
                 "atlas": data_url(plain_png(Image.fromarray(sheet.numpy()))),
                 "edges": plane.atlas_range.tolist(),
                 "tiles": columns,
-                "codes": codes.T.tolist(),
+                "codes": base64.b64encode(codes.tobytes()).decode(),
             }
         )
     return {"maps": shown, "labels": "".join(map(str, task.plane(task.PLANE, store).labels.tolist()))}

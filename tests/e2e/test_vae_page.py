@@ -292,7 +292,7 @@ def test_everything_has_its_place_in_both_languages_and_themes(tab: Page, langua
     text = tab.locator("body").inner_text()
     if language == "zh-CN":
         named = tab.eval_on_selector_all(
-            "[role=tabpanel]:not([style*='display: none']) :is([aria-label], [title], [alt])",
+            ":is(.plane, .spot, .encoding, .slots, .between, .moved, .latents) :is([aria-label], [title], [alt])",
             "all => all.map((e) => [e.getAttribute('aria-label'), e.title, e.alt].join())",
         )
         assert set(re.findall("[A-Za-z]+", "\n".join([text, *named]))) <= OWN_NAMES

@@ -53,14 +53,15 @@ function draw() {
 }
 
 function receive() {
-  if (!props.value?.latents) return;
-  known = props.value;
-  const filled = (list, given) => list.map((_, i) => given[i] ?? 0);
-  moves = { offsets: filled(known.latents, known.offsets), amounts: filled(known.attributes, known.amounts) };
+  if (props.value?.latents) {
+    known = props.value;
+    const filled = (list, given) => list.map((_, i) => given[i] ?? 0);
+    moves = { offsets: filled(known.latents, known.offsets), amounts: filled(known.attributes, known.amounts) };
+  }
   draw();
 }
 
 onSeen(element, () => trigger("focus"));
 watch("value", receive);
 onLanguage(draw);
-draw();
+receive();

@@ -14,6 +14,7 @@ let panels = []; // one a map, once the server has sent them
 let labels = "";
 let place = [0.5, 0.5]; // that is decoded, as a share of the way between the edges of either map
 let only = null; // the only class that is shown
+let dark = false; // the theme that the maps are painted for
 
 const svg = (tag, attributes) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -36,7 +37,8 @@ async function panel(map) {
   const canvas = node("canvas", { width: SIDE, height: SIDE, tabindex: 0 });
   const lens = node("canvas", { width: TILE, height: TILE, class: "lens", hidden: true });
   const overlay = svg("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" });
-  const made = { map, grey, canvas, lens, overlay, caption: node("figcaption") };
+  const codes = new Int16Array(Uint8Array.from(atob(map.codes), (letter) => letter.charCodeAt(0)).buffer);
+  const made = { map: { ...map, codes }, grey, canvas, lens, overlay, caption: node("figcaption") };
   made.figure = node("figure", {}, node("div", { class: "ground" }, canvas, overlay, lens), made.caption);
   canvas.addEventListener("pointermove", (event) => look(made, at(event, made)));
   canvas.addEventListener("pointerdown", (event) => look(made, at(event, made)));
@@ -66,7 +68,8 @@ function between({ map, grey }, [x, y]) {
     const above = from + TILE * width;
     const level = (1 - up) * ((1 - right) * grey[from] + right * grey[from + TILE])
       + up * ((1 - right) * grey[above] + right * grey[above + TILE]);
-    made.data.set([level, level, level, 255], 4 * i);
+    made.data.fill(level, 4 * i, 4 * i + 3);
+    made.data[4 * i + 3] = 255;
   }
   return made;
 }
@@ -126,7 +129,7 @@ function mark() {
 }
 
 function paint() {
-  const dark = document.body.classList.contains("dark");
+  dark = document.body.classList.contains("dark");
   const [ink, colours] = [dark ? 233 : 35, COLOURS[dark ? "dark" : "light"]];
   for (const { map, grey, canvas } of panels) {
     const pen = canvas.getContext("2d");
@@ -135,19 +138,20 @@ function paint() {
     for (let i = 0; i < grey.length; i += 1) {
       const row = map.tiles - 1 - Math.floor(i / width / TILE); // the first row is the lowest
       const to = (row * TILE + Math.floor(i / width) % TILE) * width + i % width;
-      tiles.data.set([ink, ink, ink, QUIET * grey[i]], 4 * to);
+      tiles.data.fill(ink, 4 * to, 4 * to + 3);
+      tiles.data[4 * to + 3] = QUIET * grey[i];
     }
     const sheet = node("canvas", { width, height: width });
     sheet.getContext("2d").putImageData(tiles, 0, 0);
     pen.clearRect(0, 0, SIDE, SIDE);
     pen.drawImage(sheet, 0, 0, SIDE, SIDE);
-    const [xs, ys] = map.codes;
-    for (let i = 0; i < xs.length; i += 1) {
+    for (let i = 0; i < labels.length; i += 1) {
+      const [x, y] = [map.codes[2 * i] / 1000, map.codes[2 * i + 1] / 1000];
       const shown = only === null || Number(labels[i]) === only;
       pen.globalAlpha = shown ? 0.85 : 0.07;
       pen.fillStyle = colours[labels[i]];
       pen.beginPath();
-      pen.arc(SIDE * across(xs[i] / 1000, map.tiles), SIDE * (1 - across(ys[i] / 1000, map.tiles)), DOT, 0, 7);
+      pen.arc(SIDE * across(x, map.tiles), SIDE * (1 - across(y, map.tiles)), DOT, 0, 7);
       pen.fill();
     }
     pen.globalAlpha = 1;
@@ -182,6 +186,7 @@ function draw() {
 async function receive() {
   const value = props.value;
   if (!value?.maps) return;
+  props.value = { z: value.z, plane: value.plane }; // Gradio copies all values at every event: keep none that is large
   panels = await Promise.all(value.maps.map(panel));
   labels = value.labels;
   place = shareOf(panels.find(({ map }) => map.name === value.plane).map, value.z);
@@ -190,7 +195,8 @@ async function receive() {
 
 onSeen(element, () => trigger("focus"));
 window.addEventListener("imagegen-place", () => panels.length && mark());
-new MutationObserver(() => panels.length && paint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+new MutationObserver(() => panels.length && dark !== document.body.classList.contains("dark") && paint())
+  .observe(document.body, { attributes: true, attributeFilter: ["class"] });
 watch("value", receive);
 onLanguage(draw);
 draw();
