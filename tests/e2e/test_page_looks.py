@@ -20,6 +20,7 @@ OWN_NAMES = {
     "CUDA",
     "API",
     "English",
+    "VAE",
     "L",
     "G",
     "D",
