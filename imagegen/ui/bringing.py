@@ -3,6 +3,7 @@
 And the travelling picture as networks take it: a digit as MNIST has it, or a face.
 """
 
+import math
 from typing import Any
 
 import gradio as gr
@@ -10,13 +11,19 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from imagegen.data.faces import SIDE
+from imagegen.errors import InputError
 from imagegen.images import DIGIT_SIDE, to_digit, to_tensor
+from imagegen.tasks import checks
 from imagegen.ui.inputs import Picture
 from imagegen.ui.language import T
 from imagegen.ui.widgets import picture_from_pad, widget
-from imagegen.ui.wiring import Travelling, live
+from imagegen.ui.wiring import MAX_SIDE, Travelling, live
 
-__all__ = ["as_digit", "as_face", "pad_and_upload"]
+__all__ = ["EYES", "align_face", "as_digit", "as_face", "eyes_in", "pad_and_upload"]
+
+EYES = ((0.388, 0.517), (0.607, 0.517))
+"""Where `data/faces.py` crops them to, as shares: CelebA's aligned frame has them at (69, 112) and (108, 112)."""
+MIN_BETWEEN_EYES = 0.02
 
 
 def pad_and_upload(travelling: gr.State, prefix: str = "") -> None:
@@ -39,6 +46,37 @@ def as_digit(subject: Travelling) -> Tensor:
 def as_face(subject: Travelling) -> Tensor:
     """The square middle, (1, 3, 64, 64) in [-1, 1]."""
     return to_tensor(ImageOps.fit(subject.picture.convert("RGB"), (SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def eyes_in(picture: Image.Image) -> list[tuple[float, float]]:
+    """Where the eyes are, as shares of width and height, if the square middle is a face as CelebA has it."""
+    side = min(picture.size)
+    return [tuple(0.5 + (x - 0.5) * side / whole for x, whole in zip(eye, picture.size, strict=True)) for eye in EYES]  # type: ignore[misc]
+
+
+def align_face(picture: Image.Image, eyes: object) -> Image.Image:
+    """Turn, scale and crop a photo so that its eyes lie where CelebA's do; square, as large as it is in the photo.
+
+    Args:
+        eyes: two places as shares of width and height.
+
+    Raises:
+        InputError: they are no such places, or one and the same.
+    """
+    points = eyes if isinstance(eyes, list) and len(eyes) == 2 else [None, None]
+    places = sorted(checks.numbers("eyes", point, 2, 1.0) for point in points)
+    if not all(len(place) == 2 for place in places) or math.dist(*places) < MIN_BETWEEN_EYES:
+        raise InputError("The eyes must be two places in the picture, apart from each other.")
+    left, right = (complex(x * picture.width, y * picture.height) for x, y in places)
+    first, second = (complex(*eye) for eye in EYES)
+    scale = (right - left) / (second - first)  # pixels of the photo, turned, that are as wide as the crop
+    side = min(max(SIDE, round(abs(scale))), MAX_SIDE)
+    step, corner = scale / side, left - scale * first
+    turned = (step.real, -step.imag, corner.real, step.imag, step.real, corner.imag)
+    grey = (128, 128, 128)
+    return picture.convert("RGB").transform(
+        (side, side), Image.Transform.AFFINE, turned, Image.Resampling.BICUBIC, fillcolor=grey
+    )
 
 
 def _take_drawing(drawing: str) -> Any:

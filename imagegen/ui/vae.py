@@ -68,6 +68,8 @@ class _Tab:
             with gr.Column(scale=3, min_width=300):
                 self.model = self._models()
                 pad_and_upload(travelling, "vae-")
+                if task.FACES in self.models:
+                    vae_faces.template(travelling)
             with gr.Column(scale=8, min_width=340):
                 self.encoding = widget("encoding")
         gr.Markdown(T("vae.between.title"))
@@ -90,7 +92,7 @@ class _Tab:
                         self.seed = seed_with_dice("vae-")
                 self.latents = widget("latents")
         if task.FACES in self.models:
-            vae_faces.build(store, travelling)
+            vae_faces.arithmetic(store, travelling)
         with gr.Accordion(T("story.title"), open=False):
             gr.Markdown(T("vae.story"))
             widget("listing", source(reparametrise, kl_per_latent, bernoulli_log_likelihood, gaussian_log_likelihood))

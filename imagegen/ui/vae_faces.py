@@ -1,24 +1,49 @@
-"""The part of the VAE tab that is about faces alone: sums of codes."""
+"""The parts of the VAE tab that are about faces alone: a template for photos, and sums of codes."""
 
 from typing import Any
 
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
+from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
 from imagegen.ui import vae_views as views
+from imagegen.ui.bringing import EYES, align_face, eyes_in
 from imagegen.ui.language import T
-from imagegen.ui.widgets import widget
+from imagegen.ui.widgets import data_url, plain_png, widget
 from imagegen.ui.wiring import Travelling, live
 
-__all__ = ["build"]
+__all__ = ["arithmetic", "template"]
 
 FIRST_TERMS = (3, 8, 15)
+PHOTO_SIDE = 512
 
 
-def build(store: ModelStore, travelling: gr.State) -> None:
+def template(travelling: gr.State) -> None:
+    """Dots to drag onto the eyes of the visitor's picture, which then is cropped as the model expects faces."""
+    with gr.Accordion(T("eyes.title"), open=False):
+        eyes = widget("eyes")
+
+    def show_eyes(travelling: Travelling | None) -> Any:
+        if travelling is None:
+            return None
+        photo = travelling.picture.copy()
+        photo.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+        return {"png": data_url(plain_png(photo)), "target": EYES, "eyes": eyes_in(photo)}
+
+    def align(asked: object, travelling: Travelling | None) -> Travelling:
+        if travelling is None:
+            raise InputError("There is no picture yet; draw one, upload one or make one first.")
+        places = asked.get("eyes") if isinstance(asked, dict) else None
+        return Travelling(align_face(travelling.picture, places))
+
+    live([eyes.focus, travelling.change], show_eyes, {"travelling": travelling}, [eyes])
+    live([eyes.select], align, {"asked": eyes, "travelling": travelling}, [travelling])
+
+
+def arithmetic(store: ModelStore, travelling: gr.State) -> None:
     """Add the section where the page stands."""
     gr.Markdown(T("vae.sum.title"))
     with gr.Row(equal_height=False):

@@ -65,11 +65,13 @@ def test_untouched_dots_crop_the_square_middle(size: tuple[int, int]) -> None:
     assert (as_face(Travelling(aligned)) - as_face(Travelling(picture))).abs().mean() < 0.03
 
 
-@pytest.mark.parametrize(
-    "eyes",
-    [None, [], "12", {}, [[0.4, 0.5]], [[0.4, 0.5]] * 2, [[0.4, 0.5], [0.6]], [[0.4, 0.5], [math.nan, 0.5]]]
-    + [[[0.4, 0.5], [9, 0.5]], [[0.4, 0.5], "x"], [[0.4, True], [0.6, 0.5]], [[0.4, 0.5], None], [[1, 2, 3]] * 2],
-)
+NO_EYES: list[Any] = [
+    *(None, [], "12", {}, [[0.4, 0.5]], [[0.4, 0.5]] * 2, [[0.4, 0.5], [0.6]], [[0.4, 0.5], [math.nan, 0.5]]),
+    *([[0.4, 0.5], [9, 0.5]], [[0.4, 0.5], "x"], [[0.4, True], [0.6, 0.5]], [[0.4, 0.5], None], [[1, 2, 3]] * 2),
+]
+
+
+@pytest.mark.parametrize("eyes", NO_EYES)
 def test_eyes_that_are_none(eyes: Any) -> None:
     with pytest.raises(InputError, match="eyes must be"):
         align_face(photo([(0.4, 0.5), (0.6, 0.5)]), eyes)

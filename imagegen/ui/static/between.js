@@ -84,4 +84,4 @@ slider.addEventListener("input", () => go(Number(slider.value) - 1));
 onSeen(element, () => trigger("focus"));
 watch("value", receive);
 onLanguage(draw);
-draw();
+receive();
