@@ -104,12 +104,13 @@ class _Tab:
             task.DIGITS: T("vae.model.digits"),
             task.FACES: T("vae.model.faces"),
         }
-        if task.FACES in self.models:
-            gr.Markdown(T("vae.terms"), elem_classes="hint")
-        return gr.Radio(
+        model = gr.Radio(
             [(labels[name], name) for name in self.models], value=task.DIGITS, label=T("vae.model"),
             info=T("vae.model.info"), elem_id="vae-model",
         )  # fmt: skip
+        if task.FACES in self.models:
+            gr.Markdown(T("vae.terms"), elem_classes="hint")
+        return model
 
     def _way_controls(self) -> None:
         self.ends = gr.State(tuple((seed, seed) for seed in FIRST_ENDS))

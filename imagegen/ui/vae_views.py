@@ -210,7 +210,8 @@ def encoding(store: ModelStore, model: str, x: Tensor, found: Encoding, on_map: 
 
 def ends(held: Held, drawn: Sequence[Tensor]) -> dict[str, Any]:
     """Where a way will begin and end."""
-    return {"captions": captions(held), "ends": [shown(picture) for picture in drawn]}
+    side = drawn[0].shape[-1]
+    return {"captions": captions(held), "side": side, "ends": [shown(picture) for picture in drawn]}
 
 
 def preview(held: Held, step: InterpolateStep) -> dict[str, Any]:
@@ -219,6 +220,7 @@ def preview(held: Held, step: InterpolateStep) -> dict[str, Any]:
         "captions": captions(held),
         "index": step.index,
         "total": step.total,
+        "side": step.images.shape[-1],
         "frame": shown(step.images[-1:]),
         "blend": shown(step.blend[-1:]),
     }

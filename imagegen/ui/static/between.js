@@ -43,14 +43,14 @@ function go(frame) {
 }
 
 function begin() {
-  const figure = (url, i) => node("figure", {}, node("img", { src: url, alt: caption(value.captions[i]) }), node("figcaption", {}, caption(value.captions[i])));
+  const figure = (url, i) => node("figure", {}, node("img", { src: url, class: smooth(value.side), alt: caption(value.captions[i]) }), node("figcaption", {}, caption(value.captions[i])));
   const [first, last] = value.ends.map(figure);
   return [node("div", { class: "through ends" }, first, node("span", { class: "arrow", "aria-hidden": "true" }, "→"), last),
     node("p", { class: "hint" }, t("between.hint"))];
 }
 
 function running() {
-  const frames = [value.frame, value.blend].map((url, i) => node("img", { src: url, alt: t(ROWS[i][0]) }));
+  const frames = [value.frame, value.blend].map((url, i) => node("img", { src: url, class: smooth(value.side), alt: t(ROWS[i][0]) }));
   return [large(frames), node("progress", { max: value.total, value: value.index, "aria-label": t("between.progress") })];
 }
 

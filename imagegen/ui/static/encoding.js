@@ -7,7 +7,7 @@ function tell(place) {
   window.dispatchEvent(new Event("imagegen-place"));
 }
 
-const minus = (nats) => nats.toFixed(2).replace("-", "−");
+const minus = (number, digits = 2) => number.toFixed(digits).replace("-", "−");
 
 function part(name, nats, text) {
   return node("div", { class: "part" }, node("span", {}, name), node("b", {}, minus(nats)), node("span", { class: "hint" }, text));
@@ -15,7 +15,7 @@ function part(name, nats, text) {
 
 // In words where the picture lies on the VAE's map.
 function where({ mu, sigma }) {
-  return node("span", { class: "hint" }, t("encoding.place", { mu: mu.map(minus).join(", "), sigma: sigma.map(minus).join(", ") }));
+  return node("span", { class: "hint" }, t("encoding.place", { mu: mu.map((x) => minus(x)).join(", "), sigma: sigma.map((x) => minus(x, 3)).join(", ") }));
 }
 
 function elbo({ log_likelihood, kl, model, place }) {

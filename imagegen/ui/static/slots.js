@@ -14,7 +14,7 @@ function fill(i, wanted) {
 function slot(i) {
   const name = t(names[i]);
   const seed = node("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: Number.isInteger(asked[i]) ? asked[i] : "",
-    "aria-label": t("slots.seed", { name }), onchange: (event) => event.target.value !== "" && fill(i, Number(event.target.value)) });
+    placeholder: t("between.mine"), "aria-label": t("slots.seed", { name }), onchange: (event) => event.target.value !== "" && fill(i, Number(event.target.value)) });
   return node("div", { class: "slot" }, node("b", {}, name), node("span", { class: "hint" }, t("seed")), seed,
     node("button", { type: "button", onclick: () => fill(i, Math.floor(Math.random() * 2 ** 32)) }, t("dice")),
     node("button", { type: "button", class: "mine", onclick: () => fill(i, `mine-${clicks += 1}`) }, t("slots.mine")));
