@@ -135,8 +135,8 @@ def to_png(picture: Image.Image, recipe: Recipe) -> bytes:
     return file.getvalue()
 
 
-def to_webp_animation(frames: Sequence[Image.Image], seconds_per_frame: float, recipe: Recipe) -> bytes:
-    """A WebP file that loops over equally large frames; WebP has no text chunks, so XMP holds the recipe."""
+def to_webp_animation(frames: Sequence[Image.Image], seconds_per_frame: float, recipe: Recipe | None) -> bytes:
+    """A WebP file that loops over equally large frames; WebP has no text chunks, so XMP holds the recipe, if any."""
     first, *others = frames
     file = io.BytesIO()
     first.save(
@@ -147,7 +147,7 @@ def to_webp_animation(frames: Sequence[Image.Image], seconds_per_frame: float, r
         duration=round(seconds_per_frame * 1000),
         loop=0,
         lossless=first.width * first.height <= LOSSLESS_PIXELS,
-        xmp=_xmp(recipe).encode(),
+        xmp=_xmp(recipe).encode() if recipe else b"",
     )
     return file.getvalue()
 

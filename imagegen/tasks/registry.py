@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -13,7 +14,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, read_recipe
-from imagegen.tasks import diffusion, gan, vae
+from imagegen.tasks import diffusion, gan, vae, vae_pictures
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "verify"]
 
@@ -51,6 +52,12 @@ TASKS = {
         Task("vae-plane", vae.PLANE, vae.PlaneRequest, vae.run),
         Task("vae-place", vae.PLANE, vae.DecodeRequest, vae.decode),
         Task("vae-faces", vae.FACES, vae.FaceRequest, vae.run),
+        *(
+            Task(
+                f"{name}-way", name, partial(vae_pictures.InterpolateRequest, checkpoint=name), vae_pictures.interpolate
+            )
+            for name in (vae.DIGITS, vae.PLANE, vae.FACES)
+        ),
     )
 }
 
@@ -85,7 +92,8 @@ def request_of(recipe: Recipe, store: ModelStore) -> Any:
         request = task.request(**recipe.request)
     except TypeError as problem:
         raise InputError("This recipe asks for something {task} does not know.", task=recipe.task) from problem
-    if (recipe.checkpoint, recipe.seed) != (task.checkpoint, request.seed):
+    checkpoint = getattr(request, "checkpoint", task.checkpoint)
+    if {recipe.checkpoint, checkpoint} != {task.checkpoint} or recipe.seed != request.seed:
         raise InputError("This recipe contradicts itself; choose another picture or link.")
     return request
 

@@ -150,6 +150,11 @@ class InterpolateRequest:
             frames=checks.whole("frames", self.frames, 2, MAX_FRAMES),
         )
 
+    @property
+    def seed(self) -> int:
+        """Of its recipe, where it begins at a seed."""
+        return self.start if isinstance(self.start, int) else 0
+
 
 @dataclass(frozen=True)
 class InterpolateStep:

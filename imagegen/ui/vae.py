@@ -148,7 +148,8 @@ class _Tab:
         )  # fmt: skip
         live([travelling.change], self.shift_mine, moves, [self.moved])
         live([self.moved.select], self.take_moved, moves, [travelling])
-        on_open(self.open_link, [tabs, self.model, self.seed, self.latents, self.moved, self.plane])
+        # The tab last: what is seen asks for its picture, by the values that are set then.
+        on_open(self.open_link, [self.model, self.latents, self.moved, self.plane, self.seed, tabs])
 
     # Handlers: the map
 
@@ -197,8 +198,10 @@ class _Tab:
         started = time.monotonic()
         for step in steps_in_turn(pictures.interpolate(request, self.store), self.store, "job"):
             time.sleep(max(0.0, started + step.index * PREVIEW_SECONDS - time.monotonic()))  # as fast as eyes follow
-            view = views.way if step.index == step.total else views.preview
-            yield self.store.turn.run("job", partial(view, ends, step))
+            view = partial(views.preview, ends, step)
+            if step.index == step.total:
+                view = partial(views.way, ends, step, views.way_recipe(request, self.store))
+            yield self.store.turn.run("job", view)
 
     # Sliders
 
@@ -254,10 +257,10 @@ class _Tab:
             return nothing  # the first tab says what is wrong with it
         here = gr.Tabs(selected="vae")
         if isinstance(request, task.DecodeRequest):
-            return [here, *nothing[2:], {"z": list(request.z), "plane": request.plane}]
+            return [*nothing[:3], {"z": list(request.z), "plane": request.plane}, gr.skip(), here]
         if not isinstance(request, task.VaeRequest):
             return nothing
         model, seed = request.checkpoint, (request.seed + recipe.index) % SEEDS
         sliders = self.list_latents(model, views.sliders_of(request))
         moved = self.shift(model, "sample", seed, None, views.sliders_of(request)) | {"opened": True}
-        return [here, model, seed, sliders, moved, gr.skip()]
+        return [model, sliders, moved, gr.skip(), seed, here]

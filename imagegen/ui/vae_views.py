@@ -1,7 +1,6 @@
 """What the VAE tab shows: requests from its values, and task results as plain data for its widgets."""
 
 import base64
-import io
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,11 +10,11 @@ from torch import Tensor
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import grid, to_pictures
-from imagegen.recipes import to_link, to_png
+from imagegen.recipes import Recipe, to_link, to_png, to_webp_animation
 from imagegen.tasks import checks
 from imagegen.tasks import vae as task
 from imagegen.tasks.registry import TASKS, Task, recipe_of
-from imagegen.tasks.vae_pictures import Encoding, InterpolateStep
+from imagegen.tasks.vae_pictures import Encoding, InterpolateRequest, InterpolateStep
 from imagegen.ui.bringing import as_digit, as_face
 from imagegen.ui.widgets import data_url, plain_png, shown
 from imagegen.ui.wiring import Travelling, last_step
@@ -35,7 +34,7 @@ MAX_CODE = 2**15 - 1
 DECIMALS = 4
 SHOWN_SIDE = 112
 """Pixels of an animation's frames."""
-FRAME_MS = 80
+FRAME_SECONDS = 0.08
 
 
 # What there is
@@ -112,6 +111,13 @@ def request(models: Sequence[str], model: str, seed: int, asked: object = None) 
 
 def task_of(request: task.VaeRequest) -> Task:
     return next(each for each in TASKS.values() if each.request is type(request))
+
+
+def way_recipe(request: InterpolateRequest, store: ModelStore) -> Recipe | None:
+    """What makes a way again; None if a picture of the visitor's went in."""
+    if isinstance(request.start, Tensor) or isinstance(request.end, Tensor):
+        return None
+    return recipe_of(TASKS[f"{request.checkpoint}-way"], request, store)
 
 
 def decode_request(asked: object) -> task.DecodeRequest:
@@ -226,7 +232,7 @@ def preview(held: Held, step: InterpolateStep) -> dict[str, Any]:
     }
 
 
-def way(held: Held, step: InterpolateStep) -> dict[str, Any]:
+def way(held: Held, step: InterpolateStep, recipe: Recipe | None) -> dict[str, Any]:
     """The whole way: one sheet, frames above and blends below, and an animation there and back."""
     frames = to_pictures(step.images)
     side = frames[0].width
@@ -238,14 +244,8 @@ def way(held: Held, step: InterpolateStep) -> dict[str, Any]:
         "total": step.total,
         "side": side,
         "sheet": data_url(plain_png(sheet)),
-        "animation": data_url(_animation([*large, *large[-2:0:-1]]), "webp"),
+        "animation": data_url(to_webp_animation([*large, *large[-2:0:-1]], FRAME_SECONDS, recipe), "webp"),
     }
-
-
-def _animation(frames: Sequence[Image.Image]) -> bytes:
-    file = io.BytesIO()
-    frames[0].save(file, "webp", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, lossless=True)
-    return file.getvalue()
 
 
 def moved(made: Travelling, before: Tensor | None) -> dict[str, Any]:

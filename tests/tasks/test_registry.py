@@ -22,8 +22,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "diffusion-faces": {"count": 4, "seed": 5, "steps": 3, "wanted": ("Smiling", "Young"), "unwanted": ["Male"]},
     "gan": {"count": 5, "seed": SEEDS - 2, "directions": (1, -3), "chosen": 3, "second_digit": 4, "mix": 0.3},
     "gan-walk": {"digit": 1, "second_digit": 7, "seed": 5, "frames": 4},
+    "vae-celeba-way": {"start": 3, "end": 4, "path": "spherical", "frames": 4},
     "vae-digits": {"count": 4, "seed": SEEDS - 2, "offsets": (1, -2)},
     "vae-faces": {"count": 4, "seed": 5, "attributes": (0, 2)},
+    "vae-mnist-2d-way": {"start": 7, "frames": 4},
+    "vae-mnist-way": {"start": SEEDS - 1, "end": 2, "path": "spherical", "frames": 5},
     "vae-place": {"z": (0.5, -0.5), "plane": "ae-mnist-2d"},
     "vae-plane": {"count": 4, "seed": 5, "offsets": (0, 3)},
 }
@@ -79,6 +82,16 @@ def test_a_recipe_names_weights_and_inputs(store: ModelStore) -> None:
 def test_a_recipe_that_cannot_be_repeated_is_refused(changes: dict[str, Any], reason: str, store: ModelStore) -> None:
     recipe = recipe_of(TASKS["gan"], TASKS["gan"].request(), store)
     with pytest.raises(InputError, match=reason):
+        replay(replace(recipe, **changes), store)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 3}, {"checkpoint": "gan-mnist"}, {"request": {"start": 4, "checkpoint": "vae-celeba"}}]
+)
+def test_a_recipe_that_contradicts_itself_is_refused(changes: dict[str, Any], store: ModelStore) -> None:
+    task = TASKS["vae-mnist-way"]
+    recipe = recipe_of(task, task.request(start=4, frames=2), store)
+    with pytest.raises(InputError, match="contradicts itself"):
         replay(replace(recipe, **changes), store)
 
 

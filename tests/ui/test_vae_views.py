@@ -224,14 +224,16 @@ def test_an_encoding_has_its_elbo_in_parts_and_its_place_if_it_is_a_digit(name: 
 def test_a_way_is_shown_frame_by_frame_and_then_whole(name: str, store: ModelStore) -> None:
     held = views.hold([4, "mine-1"], SEEDS, BROUGHT)
     start, end = (views.fitted(subject, name) for _, subject in held)
-    first, *_, last = pictures.interpolate(pictures.InterpolateRequest(start, end, name, frames=5), store)
+    request = pictures.InterpolateRequest(start, end, name, frames=5)
+    assert views.way_recipe(request, store) is None
+    first, *_, last = pictures.interpolate(request, store)
     begin = views.ends(held, [views.drawn(subject, name, store) for _, subject in held])
     newest = views.preview(held, first)
     assert begin["captions"] == newest["captions"] == [4, None]
     assert (newest["index"], newest["total"]) == (1, 5)
     assert content(newest["blend"]) == content(begin["ends"][0])
 
-    way, side = views.way(held, last), task.PICTURES[name][-1]
+    way, side = views.way(held, last, None), task.PICTURES[name][-1]
     sheet = decoded(way["sheet"]).convert("RGB")
     assert sheet.size == (5 * side, 2 * side)
     assert way["side"] == side
@@ -240,6 +242,13 @@ def test_a_way_is_shown_frame_by_frame_and_then_whole(name: str, store: ModelSto
         assert np.array_equal(shown, np.asarray(to_pictures(tensor)[2].convert("RGB")))
     with decoded(way["animation"]) as film:
         assert (film.format, getattr(film, "n_frames", 1)) == ("WEBP", 2 * 5 - 2)  # there and back
+
+
+def test_a_way_between_seeds_can_be_gone_again(store: ModelStore) -> None:
+    request = pictures.InterpolateRequest(4, 9, task.FACES, "spherical", 3)
+    *_, last = pictures.interpolate(request, store)
+    way = views.way(((4, 4), (9, 9)), last, views.way_recipe(request, store))
+    assert request_of(read_recipe(content(way["animation"])), store) == request
 
 
 def test_a_moved_picture_has_a_recipe_only_if_it_is_a_sample(store: ModelStore) -> None:
