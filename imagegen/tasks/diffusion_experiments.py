@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import cast
 
 import torch
@@ -22,6 +23,7 @@ from imagegen.tasks.diffusion import (
     DIGITS,
     MAX_STEPS,
     DiffusionRequest,
+    DiffusionStep,
     decoder,
     denoiser,
     run,
@@ -243,16 +245,15 @@ class OtherLabels:
     timestep: int
 
 
-def other_labels(request: DiffusionRequest, index: int, store: ModelStore) -> OtherLabels:
+def other_labels(request: DiffusionRequest, index: int, store: ModelStore) -> Iterator[DiffusionStep | OtherLabels]:
     """Walk the first picture of `request` to step `index`, from 1, and look at it with each of `request.others()`."""
     request = replace(request, count=1)
-    steps = run(request, store)
-    for _ in range(checks.whole("index", index, 1, request.steps)):
-        step = next(steps)
+    for step in islice(run(request, store), checks.whole("index", index, 1, request.steps)):
+        yield step
     names, rows = request.others()
     look = partial(predict, denoiser(request, store), step.x_t.expand(len(rows), -1, -1, -1), step.timestep)
     _, x0 = look(rows.to(step.x_t.device), max(1.0, request.guidance_scale))
-    return OtherLabels(names, decoder(request, store)(x0), step.timestep)
+    yield OtherLabels(names, decoder(request, store)(x0), step.timestep)
 
 
 @torch.no_grad()

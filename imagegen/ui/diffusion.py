@@ -22,7 +22,7 @@ from imagegen.ui.diffusion_api import add_endpoints
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.widgets import shown, source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
@@ -184,8 +184,8 @@ class _Tab:
         request = request_of(from_link(str(data.get("link", ""))), self.store)
         if not isinstance(request, task.DiffusionRequest):
             return gr.skip()
-        index = data.get("index")
-        seen = self.store.turn.run("live", lambda: experiments.other_labels(request, index, self.store))  # type: ignore[arg-type]
+        steps = experiments.other_labels(request, data.get("index"), self.store)  # type: ignore[arg-type]
+        seen = last_step(steps, self.store)
         return views.others(request, seen)
 
     def drown(self, t: int, travelling: Travelling | None, made: Travelling | None) -> Any:

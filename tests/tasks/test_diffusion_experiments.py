@@ -280,7 +280,8 @@ def test_asking_for_the_same_digit_shows_what_the_run_showed(
     index: int, guidance_scale: float, store: ModelStore
 ) -> None:
     request = DigitRequest(digit=6, count=3, seed=2, steps=4, guidance_scale=guidance_scale)
-    seen = other_labels(request, index, store)
+    *walked, seen = other_labels(request, index, store)
+    assert [step.index for step in walked] == list(range(1, index + 1))  # each can wait for its turn
     assert seen.names == tuple("0123456789")
     assert seen.images.shape == (10, 1, 28, 28)
     assert seen.timestep == (999, 749, 499, 249)[index - 1]
@@ -291,7 +292,7 @@ def test_asking_for_the_same_digit_shows_what_the_run_showed(
 
 def test_asking_for_an_attribute_more_leaves_the_others_as_they_are(store: ModelStore) -> None:
     request = FaceRequest(wanted=("Smiling",), unwanted=("Male",), steps=2)
-    seen = other_labels(request, 2, store)
+    *_, seen = other_labels(request, 2, store)
     assert seen.names == ATTRIBUTES
     assert seen.images.shape == (len(ATTRIBUTES), 3, 64, 64)
     assert seen.images.abs().max() <= 1
@@ -307,12 +308,12 @@ def test_asking_for_an_attribute_more_leaves_the_others_as_they_are(store: Model
 
 
 def test_a_run_that_heeds_nothing_is_still_asked_in_full(store: ModelStore) -> None:
-    seen = other_labels(DigitRequest(steps=1, guidance_scale=0), 1, store)
-    asked = other_labels(DigitRequest(steps=1, guidance_scale=1), 1, store)
+    *_, seen = other_labels(DigitRequest(steps=1, guidance_scale=0), 1, store)
+    *_, asked = other_labels(DigitRequest(steps=1, guidance_scale=1), 1, store)
     assert torch.equal(seen.images, asked.images)
 
 
 @pytest.mark.parametrize("index", [0, -1, 5, 1.5, 1e9, True, "1", None, math.nan, [1]])
 def test_only_steps_of_the_run_can_be_asked(index: Any, store: ModelStore) -> None:
     with pytest.raises(InputError, match="index must be a whole number from 1 to 4"):
-        other_labels(DigitRequest(steps=4), index, store)
+        list(other_labels(DigitRequest(steps=4), index, store))
