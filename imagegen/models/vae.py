@@ -13,7 +13,9 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,6 +28,7 @@ __all__ = [
     "log_weights",
     "picture",
     "reparametrise",
+    "whitened",
 ]
 
 
@@ -88,6 +91,22 @@ def _dense(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
     return [linear[0], nn.SiLU(), linear[1], nn.SiLU(), linear[2]]
 
 
+class _Axes(nn.Module):
+    """mu and logvar of z, (B, 2 z_dim), become those of (z - mean) @ axes; of its covariance the diagonal is kept."""
+
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(self, z_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(z_dim))
+        self.register_buffer("axes", torch.eye(z_dim))
+
+    def forward(self, code: Tensor) -> Tensor:
+        mu, logvar = code.float().chunk(2, dim=1)
+        return torch.cat([(mu - self.mean) @ self.axes, (logvar.exp() @ self.axes.square()).log()], dim=1)
+
+
 class Vae(nn.Module):
     """Residual encoder and decoder with a Gaussian code between: `picture(decode(mu))` of a picture is its copy.
 
@@ -98,6 +117,7 @@ class Vae(nn.Module):
         widths: channels at a half, a quarter ... of the size.
         hidden: width of the two dense layers beside the code, in encoder and decoder.
         depth: residual blocks at each size in the decoder; the encoder has one.
+        axes: whether the code is turned and scaled at last, see `whitened`.
     """
 
     def __init__(
@@ -108,6 +128,7 @@ class Vae(nn.Module):
         widths: Sequence[int] = (16, 32),
         hidden: int = 256,
         depth: int = 2,
+        axes: bool = False,
     ) -> None:
         super().__init__()
         self.z_dim, self.size = z_dim, size
@@ -119,7 +140,13 @@ class Vae(nn.Module):
         up: list[nn.Module] = [_Block(last) for _ in range(depth)]
         for wide, narrow in reversed(list(pairwise(widths))):
             up += [nn.Conv2d(narrow, 4 * wide, 1), nn.PixelShuffle(2), *(_Block(wide) for _ in range(depth))]
-        self.encoder = nn.Sequential(*down, nn.SiLU(), nn.Flatten(), *_dense(last * side**2, hidden, 2 * z_dim))
+        self.encoder = nn.Sequential(
+            *down,
+            nn.SiLU(),
+            nn.Flatten(),
+            *_dense(last * side**2, hidden, 2 * z_dim),
+            *([_Axes(z_dim)] if axes else []),
+        )
         self.decoder = nn.Sequential(
             *_dense(z_dim, hidden, last * side**2),
             nn.Unflatten(1, (last, side, side)),
@@ -144,3 +171,26 @@ class Vae(nn.Module):
         """The reconstruction from mu, in [-1, 1]."""
         mu, _ = self.encode(x)
         return picture(self.decode(mu))
+
+
+@torch.no_grad()
+def whitened(model: Vae, mean: Tensor, covariance: Tensor, **args: Any) -> Vae:
+    """The same autoencoder with the Gaussian that fits its codes as its prior (Ghosh et al. 2020).
+
+    Codes are turned onto that Gaussian's axes, largest first, and scaled, so that it is N(0, 1) in them. Pictures and
+    their copies stay the same; a latent that no picture uses costs nothing any more.
+
+    Args:
+        mean, covariance: of z over pictures and over q(z | x), (z_dim,) and (z_dim, z_dim).
+        args: what `model` was built with.
+    """
+    variances, directions = (part.flip(-1) for part in torch.linalg.eigh(covariance.double()))
+    deviations = variances.sqrt()
+    turned = Vae(**args, axes=True)
+    turned.load_state_dict(model.state_dict(), strict=False)
+    axes, first = cast(_Axes, turned.encoder[-1]), cast(nn.Linear, turned.decoder[0])
+    axes.mean.copy_(mean)
+    axes.axes.copy_(directions / deviations)
+    first.bias.add_(first.weight @ mean)
+    first.weight.copy_(first.weight.double() @ (directions * deviations))
+    return turned

@@ -241,18 +241,20 @@ class FaceVaeRecipe(_VaeRecipe):
 
     def exports(self, sources: Sources) -> list[Export]:
         train, held_out = faces(sources.root(), "train"), faces(sources.root(), "test")
-        codes = _codes(self.average, train)
-        directions = _directions(codes, train.labels)
-        scores = _codes(self.average, held_out) @ directions.T  # (N, attributes)
+        mu, logvar = _codes(self.average, train)
+        covariance = mu.T.cov() + logvar.exp().mean(dim=0).diag()
+        model = vae.whitened(self.average, mu.mean(dim=0), covariance, **self.args).eval()
+        directions = _directions(_codes(model, train)[0], train.labels)
+        scores = _codes(model, held_out)[0] @ directions.T  # (N, attributes)
         validation, _ = faces(sources.root(), "validation")[:]
-        mu, logvar = in_batches(self.average.encoder, validation).chunk(2, dim=1)
-        error = vae.picture(in_batches(self.average.decoder, mu)) - validation
+        mu, logvar = in_batches(model.encoder, validation).chunk(2, dim=1)
+        error = vae.picture(in_batches(model.decoder, mu)) - validation
         return [
             Export(
                 name=self.name,
-                model=self.average,
+                model=model,
                 class_name="vae.Vae",
-                args=self.args,
+                args={**self.args, "axes": True},
                 example={"x": made_up_faces()[:4][0]},
                 assets={
                     "kl_per_latent": vae.kl_per_latent(mu, logvar).mean(dim=0),
@@ -269,6 +271,8 @@ class FaceVaeRecipe(_VaeRecipe):
                     "loss": f"-ELBO in nats, Gaussian of the best width, + {LOOKS} x the same of features",
                     "features": f"VGG-19 {', '.join(LAYERS)}, {self.seen:.0%} of each batch",
                     "KL weight": f"0 to 1 in the first {KL_WARMUP:.0%}",
+                    "prior": "after training, the Gaussian that fits the codes of the training faces, turned and "
+                    "scaled into N(0, 1) (Ghosh et al. 2020)",
                     "learning rate": f"{self.lr}, cosine to 0",
                     "EMA decay": EMA_DECAY,
                 },
@@ -281,14 +285,11 @@ def _best_gaussian(shown: Tensor, wanted: Tensor) -> Tensor:
     return 0.5 * (1 + torch.log(2 * math.pi * (shown.float() - wanted.float()).square().mean()))
 
 
-def _codes(model: vae.Vae, pictures: Pictures) -> Tensor:
-    """mu (N, z_dim) of all pictures."""
-    return torch.cat(
-        [
-            in_batches(model.encoder, pictures[start : start + BATCH][0])[:, : model.z_dim]
-            for start in range(0, len(pictures), BATCH)
-        ]
-    )
+def _codes(model: vae.Vae, pictures: Pictures) -> tuple[Tensor, Tensor]:
+    """mu and logvar, (N, z_dim) each, of all pictures."""
+    parts = [in_batches(model.encoder, pictures[i : i + BATCH][0]) for i in range(0, len(pictures), BATCH)]
+    mu, logvar = torch.cat(parts).chunk(2, dim=1)
+    return mu, logvar
 
 
 def _directions(codes: Tensor, labels: Tensor) -> Tensor:

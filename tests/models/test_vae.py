@@ -17,6 +17,7 @@ from imagegen.models.vae import (
     log_weights,
     picture,
     reparametrise,
+    whitened,
 )
 
 
@@ -105,3 +106,28 @@ def test_with_another_posterior_more_samples_come_closer_to_the_likelihood() -> 
     assert elbo == pytest.approx(log_w.mean().item(), abs=1e-4)
     assert elbo + 0.1 < ten < thousand < exact + 0.01
     assert thousand == pytest.approx(exact, abs=0.01)
+
+
+def test_a_whitened_autoencoder_copies_as_before_and_its_codes_are_standard_normal() -> None:
+    args = {"z_dim": 4, "widths": (4, 6), "hidden": 8}
+    model, x = Vae(**args), normal(500, 1, 28, 28)
+    with torch.no_grad():
+        mu, logvar = model.encode(x)
+        turned = whitened(model, mu.mean(dim=0), mu.T.cov() + logvar.exp().mean(dim=0).diag(), **args)
+        new_mu, new_logvar = turned.encode(x)
+        assert torch.allclose(turned(x), model(x), atol=1e-4)
+        assert torch.allclose(new_mu.mean(dim=0), torch.zeros(4), atol=1e-3)
+        covariance = new_mu.T.cov() + new_logvar.exp().mean(dim=0).diag()
+        assert torch.allclose(covariance.diagonal(), torch.ones(4), atol=1e-2)
+        assert kl_per_latent(new_mu, new_logvar).sum() < kl_per_latent(mu, logvar).sum()
+        # A code of z comes out as the same code of the new axes: their samples are decoded to the same pictures.
+        axes = turned.encoder[-1]
+        z = reparametrise(mu[:3], logvar[:3], normal(3, 4))
+        assert torch.allclose(turned.decode((z - axes.mean) @ axes.axes), model.decode(z), atol=1e-3)
+
+
+def test_whitening_puts_the_largest_direction_first() -> None:
+    args = {"z_dim": 3, "widths": (4, 6), "hidden": 8}
+    turned = whitened(Vae(**args), torch.zeros(3), torch.tensor([1e-4, 9.0, 1.0]).diag(), **args)
+    axes = turned.encoder[-1].axes
+    assert torch.allclose(axes.abs().T, torch.tensor([[0, 1 / 3, 0], [0, 0, 1], [100, 0, 0]]), atol=1e-4)
