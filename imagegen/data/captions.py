@@ -229,7 +229,7 @@ def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
             *NOUNS.values(),
             *NOUNS_ZH.values(),
             (*FRAMES, *FRAMES_ZH, *EMOJI_FRAMES, *EMOJI_FRAMES_ZH),
-            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an"),
+            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and"),
         )
         for word in options
     ]

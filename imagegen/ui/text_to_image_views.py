@@ -44,10 +44,10 @@ def moment(step: task.TextToImageStep, reading: task.Reading) -> Moment:
 def film(
     request: task.TextToImageRequest, index: int, reading: task.Reading, moments: Sequence[Moment]
 ) -> dict[str, Any]:
-    """Every step of one picture to scrub through; a word's heat goes from its least to its most in the whole run."""
+    """Every step of one picture to scrub through; a word's heat goes from its least to its most at that step."""
     heat = torch.stack([each.heat for each in moments])  # (steps, words, h, w)
     if heat.numel():
-        least, most = (pick(heat, dim=(0, 2, 3), keepdim=True) for pick in (torch.amin, torch.amax))
+        least, most = (pick(heat, dim=(2, 3), keepdim=True) for pick in (torch.amin, torch.amax))
         heat = (heat - least) / (most - least).clamp(min=1e-9)
     return {
         "which": index,

@@ -103,7 +103,11 @@ def test_samples_are_the_same_in_batches_of_any_size(
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("digit-classifier", {}, "draws no pictures; choose one of .*gan-mnist, sd-mini, vae-celeba, vae-mnist, vae-mnist-2d.$"),
+        (
+            "digit-classifier",
+            {},
+            "draws no pictures; choose one of .*gan-mnist, sd-mini, vae-celeba, vae-mnist, vae-mnist-2d.$",
+        ),
         ("../gan-mnist", {}, "draws no pictures"),
         ("gan-mnist", {"colour": "red", "digit": 3}, "does not know one of the options colour, digit"),
         ("gan-mnist", {"digit": 11}, "digit must be a whole number from 0 to 9"),

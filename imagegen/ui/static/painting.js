@@ -18,7 +18,7 @@ function glow(step, chosen) {
   const cells = film.side * film.side;
   const image = new ImageData(film.side, film.side);
   const from = (step * film.words.length + chosen) * cells;
-  for (let i = 0; i < cells; i += 1) image.data.set([...GLOW, 0.85 * heat[from + i]], 4 * i);
+  for (let i = 0; i < cells; i += 1) image.data.set([...GLOW, 230 * (heat[from + i] / 255) ** 1.5], 4 * i);
   const canvas = node("canvas", { width: film.side, height: film.side });
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
