@@ -5,6 +5,7 @@ import gc
 import json
 import math
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -232,6 +233,16 @@ def test_row_14_a_long_prompt_is_refused_at_once() -> None:
             with pytest.raises(InputError, match=rf"^{field} must be a text of at most 1000 characters\.$"):
                 TextToImageRequest(**{field: "x" * size})
     assert time.monotonic() - started < 1
+
+
+def test_row_29_it_is_loaded_and_painted_without_a_network(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("something wants to reach a network")
+
+    for name in ("create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert draw(ModelStore(checkpoints, torch.device("cpu"))).images.isfinite().all()
 
 
 def test_a_checkpoint_that_does_not_tell_its_words_knows_those_for_faces(checkpoints: Path, tmp_path: Path) -> None:
