@@ -27,6 +27,7 @@ __all__ = ["build"]
 
 R = TypeVar("R")
 SHOWN_COUNT = 9
+DECODED_AT_ONCE = 4
 GUIDANCE_STRIP = (0, 1, 2, 4, 6, 8, 12)
 EXAMPLES = {
     "en": (
@@ -145,8 +146,8 @@ class _Tab:
                 yield NOTHING
         seconds = time.monotonic() - started
         made = self._in_turn(views.made, step, views.recipes(request, self.store))
-        about = {**views.notes(reading), "seconds": seconds, "film": views.film(request, 0, reading, moments)}
-        yield views.sheet(step, made) | about, made
+        yield views.sheet(step, made) | views.notes(reading) | {"seconds": seconds}, made
+        yield self._film(request, 0, reading, moments, step), gr.skip()  # nobody waits for it to see the picture
 
     def look_at(self, event: gr.EventData) -> Any:
         """The film of another picture of the sheet, which is painted once more, alone."""
@@ -156,9 +157,23 @@ class _Tab:
             return gr.skip()
         index = checks.whole("index", data.get("index"), 0, request.count - 1)
         reading = self._read(request)
-        steps = steps_in_turn(task.run(task.alone(request, index), self.store), self.store, "job")
-        moments = [self._in_turn(views.moment, step, reading) for step in steps]
-        return {"film": views.film(request, index, reading, moments)}
+        moments = []
+        for step in steps_in_turn(task.run(task.alone(request, index), self.store), self.store, "job"):
+            moments.append(self._in_turn(views.moment, step, reading))
+        return self._film(request, index, reading, moments, step)
+
+    def _film(
+        self,
+        request: task.TextToImageRequest,
+        index: int,
+        reading: task.Reading,
+        moments: Sequence[views.Moment],
+        step: task.TextToImageStep,
+    ) -> dict[str, Any]:
+        frames: list[str] = []
+        for i in range(0, len(moments), DECODED_AT_ONCE):
+            frames += self._in_turn(views.frames, step.decode, moments[i : i + DECODED_AT_ONCE])
+        return {"film": views.film(request, index, reading, moments, frames)}
 
     def take(self, event: gr.EventData, made: Sequence[Travelling]) -> Any:
         index = _data(event).get("index")

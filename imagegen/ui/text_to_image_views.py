@@ -1,7 +1,7 @@
 """What the words tab shows: steps as plain data for its widgets."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.widgets import data_url, plain_png
 from imagegen.ui.wiring import Travelling
 
-__all__ = ["Moment", "film", "made", "moment", "notes", "recipes", "sheet"]
+__all__ = ["Moment", "film", "frames", "made", "moment", "notes", "recipes", "sheet"]
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,33 @@ class Moment:
     """What is kept of a step for the film of its first picture.
 
     Args:
-        frame: the picture seen, a PNG for the page.
+        pred_x0: latents of the picture seen, (1, C, h, w).
         heat: of each word, (words, h, w).
         norms: of v(negative), v(prompt) and their difference, (3,).
     """
 
     timestep: int
-    frame: str
+    pred_x0: Tensor
     heat: Tensor
     norms: Tensor
 
 
 def moment(step: task.TextToImageStep, reading: task.Reading) -> Moment:
-    frame = data_url(plain_png(to_pictures(step.decode(step.guided.pred_x0[:1]))[0]))
     heat = reading.heat(step.guided.attention[:1])[0].cpu()
-    return Moment(step.timestep, frame, heat, step.guided.norms[0].cpu())
+    return Moment(step.timestep, step.guided.pred_x0[:1].clone(), heat, step.guided.norms[0].cpu())
+
+
+def frames(decode: Callable[[Tensor], Tensor], moments: Sequence[Moment]) -> list[str]:
+    pictures = to_pictures(decode(torch.cat([each.pred_x0 for each in moments])))
+    return [data_url(plain_png(picture)) for picture in pictures]
 
 
 def film(
-    request: task.TextToImageRequest, index: int, reading: task.Reading, moments: Sequence[Moment]
+    request: task.TextToImageRequest,
+    index: int,
+    reading: task.Reading,
+    moments: Sequence[Moment],
+    frames: Sequence[str],
 ) -> dict[str, Any]:
     """Every step of one picture to scrub through; a word's heat goes from its least to its most at that step."""
     heat = torch.stack([each.heat for each in moments])  # (steps, words, h, w)
@@ -51,7 +59,7 @@ def film(
         heat = (heat - least) / (most - least).clamp(min=1e-9)
     return {
         "which": index,
-        "frames": [each.frame for each in moments],
+        "frames": list(frames),
         "timesteps": [each.timestep for each in moments],
         "words": list(reading.words),
         "side": heat.shape[-1],

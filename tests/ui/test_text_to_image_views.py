@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from imagegen.checkpoints import ModelStore
+from imagegen.images import open_picture, to_tensor
 from imagegen.recipes import from_link
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import replay, request_of
 from imagegen.tasks.text_to_image import Reading, TextToImageRequest, TextToImageStep, Token
 from imagegen.ui import text_to_image_views as views
-from imagegen.ui.widgets import shown
 
 REQUEST = TextToImageRequest(prompt="smiling 戴眼镜的 sunn", count=2, seed=3, steps=2, guidance_scale=3)
 
@@ -30,9 +30,11 @@ def reading(store: ModelStore) -> Reading:
 
 def test_the_film_holds_every_step_of_one_picture(steps: list[TextToImageStep], reading: Reading) -> None:
     moments = [views.moment(step, reading) for step in steps]
-    film = views.film(REQUEST, 1, reading, moments)
+    film = views.film(REQUEST, 1, reading, moments, views.frames(steps[0].decode, moments))
     assert (film["which"], film["timesteps"], film["guidance"], film["side"]) == (1, [999, 499], 3.0, 8)
-    assert film["frames"] == [shown(step.images) for step in steps]
+    decoded = [open_picture(base64.b64decode(frame.partition(",")[2])) for frame in film["frames"]]
+    for step, frame in zip(steps, decoded, strict=True):
+        assert (to_tensor(frame) - step.images[:1]).abs().max() <= 1.01 / 255
     assert film["words"] == ["smiling", "戴眼镜的", "sunn"]
     assert film["norms"] == [pytest.approx(step.guided.norms[0].tolist(), abs=1e-4) for step in steps]
     heat = np.frombuffer(base64.b64decode(film["heat"]), dtype=np.uint8).reshape(2, 3, 8, 8)
@@ -49,7 +51,7 @@ def test_the_film_holds_every_step_of_one_picture(steps: list[TextToImageStep], 
 def test_a_prompt_without_words_has_a_film_too(store: ModelStore) -> None:
     request = TextToImageRequest(prompt="", steps=1)
     reading = task.read("", store)
-    film = views.film(request, 0, reading, [views.moment(step, reading) for step in task.run(request, store)])
+    film = views.film(request, 0, reading, [views.moment(step, reading) for step in task.run(request, store)], [])
     assert (film["words"], film["heat"], film["shares"]) == ([], "", [[]])
 
 

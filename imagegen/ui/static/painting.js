@@ -158,7 +158,7 @@ slider.addEventListener("input", () => go(Number(slider.value) - 1));
 
 function draw() {
   const fresh = props.value;
-  if (!fresh?.pictures && !fresh?.film) return;
+  if (!fresh?.pictures && !(fresh?.film && value?.links)) return; // a film of pictures that are no longer here
   value = fresh.pictures ? fresh : { ...value, film: fresh.film }; // or the film of another of the pictures
   film = value.film ?? null;
   if (film) {
