@@ -34,6 +34,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from imagegen.cards import Card
 from imagegen.devices import DeviceLock, layout
 from imagegen.errors import CheckpointError
+from imagegen.models.attention import WatchedAttention
 
 __all__ = ["CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
 
@@ -170,6 +171,7 @@ class Checkpoint:
             self.folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
         )
         pipeline.set_progress_bar_config(disable=True)
+        pipeline.unet.set_attn_processor(WatchedAttention())
         return pipeline
 
     def _build(self) -> nn.Module:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from made_up_diffusion import add_diffusion_checkpoints
 from made_up_vaes import add_vae_checkpoints
+from made_up_words import add_text_checkpoint
 
 from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore, write_checkpoint
@@ -76,6 +77,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> P
             reference_statistics(classifier, pictures),
         )
     add_diffusion_checkpoints(folder)
+    add_text_checkpoint(folder)
     add_vae_checkpoints(folder)
     return folder
 

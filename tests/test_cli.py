@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
@@ -107,6 +108,23 @@ def test_sample_i_is_the_sample_of_seed_plus_i(checkpoints: Path, tmp_path: Path
     call("sample", "gan-mnist", "--count", 1, "--seed", 7, "--output", tmp_path / "one", *options)
     with Image.open(tmp_path / "three" / "00002.png") as third, Image.open(tmp_path / "one" / "00000.png") as alone:
         assert (to_tensor(third) - to_tensor(alone)).abs().max() <= 2.01 / 255
+
+
+def test_a_prompt_is_sampled_in_any_language(checkpoints: Path, tmp_path: Path) -> None:
+    words = ["--prompt", "戴眼镜的女士, a sun", "--steps", 2, "--guidance-scale", 3, "--solver", "unipc"]
+    where = ["--checkpoints", checkpoints, "--output", tmp_path / "out", "--device", "cpu"]
+    result = call("sample", "sd-mini", "--count", 3, "--seed", 4, *words, *where)
+    assert result.exit_code == 0, result.output
+    recipes = [from_json(line) for line in (tmp_path / "out" / "recipes.jsonl").read_text().splitlines()]
+    assert [recipe.index for recipe in recipes] == [0, 1, 2]
+    assert recipes[0].request["prompt"] == "戴眼镜的女士, a sun"
+    store = ModelStore(checkpoints, torch.device("cpu"))
+    for i, recipe in enumerate(recipes):
+        file = tmp_path / "out" / f"{i:05d}.png"
+        assert read_recipe(file) == recipe
+        with Image.open(file) as picture:
+            assert picture.size == (64, 64)
+            assert (replay(recipe, store) - to_tensor(picture)).abs().max() <= 1.01 / 255
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Every checkpoint in `checkpoints/` as a clone gets it: whole, small, described, and computing what it did."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,22 @@ def test_its_card_is_complete(name: str) -> None:
 @pytest.mark.parametrize("name", STORE.names())
 def test_it_ships_the_example_that_proves_it(name: str) -> None:
     assert (STORE.folder / name / "golden" / "tensors.safetensors").is_file()
+
+
+@pytest.mark.skipif("sd-mini" not in STORE.names(), reason="sd-mini is not trained yet")
+def test_plain_diffusers_runs_sd_mini_without_this_project(tmp_path: Path) -> None:
+    program = (
+        "import importlib.util, sys\n"
+        "from diffusers import StableDiffusionPipeline\n"
+        "assert importlib.util.find_spec('imagegen') is None\n"
+        "pipeline = StableDiffusionPipeline.from_pretrained(sys.argv[1], local_files_only=True)\n"
+        "pictures = pipeline(['a red heart', '戴眼镜的女士'], num_inference_steps=2).images\n"
+        "print([picture.size for picture in pictures], [len(set(picture.getdata())) > 100 for picture in pictures])\n"
+    )
+    command = [sys.executable, "-I", "-W", "ignore", "-c", program, str(STORE.folder / "sd-mini")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[(64, 64), (64, 64)] [True, True]"
 
 
 def test_files_are_small_and_of_safe_kinds() -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from imagegen.data.emoji import EmojiFact
+from imagegen.data.lexicon import Lexicon
 
-__all__ = ["LANGUAGES", "TRAITS", "Trait", "describe", "emoji_caption", "face_caption", "traits_of"]
+__all__ = ["LANGUAGES", "TRAITS", "Trait", "describe", "emoji_caption", "face_caption", "lexicon", "traits_of"]
 
 LANGUAGES = ("en", "zh")
 MOST_TRAITS = 4
@@ -217,6 +218,24 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
     else:
         frame = rng.choice(STYLED_FRAMES if styled else EMOJI_FRAMES)
     return frame.format(("、" if chinese else ", ").join(words), style=fact.set)
+
+
+def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
+    """Every word that a caption of a face, or of these emoji, may hold."""
+    about_faces = [
+        word
+        for options in (
+            *(trait.before + trait.after + trait.before_zh for trait in TRAITS),
+            *NOUNS.values(),
+            *NOUNS_ZH.values(),
+            (*FRAMES, *FRAMES_ZH, *EMOJI_FRAMES, *EMOJI_FRAMES_ZH),
+            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and"),
+        )
+        for word in options
+    ]
+    about_emoji = [w for f in facts for w in (f.set, f.name, *f.keywords, f.name_zh, *f.keywords_zh)]
+    bare = [word.removesuffix("的") for word in about_faces]  # as in a list of words
+    return Lexicon.of(text.replace("{style}", "").replace("{}", " ") for text in (*about_faces, *bare, *about_emoji))
 
 
 def _is_sex(trait: Trait) -> bool:

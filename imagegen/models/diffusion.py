@@ -9,8 +9,9 @@
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ __all__ = [
     "predict_x0",
     "q_sample",
     "snr",
+    "solve",
     "solver",
     "velocity",
 ]
@@ -230,16 +232,35 @@ def denoise(
         first: index of the step to begin with.
     """
     device = model.alphas_cumprod.device
-    scheduler = solver(solver_name, steps, model.schedule)
+    look = partial(predict, model, labels=labels.to(device), guidance_scale=guidance_scale)
+    yield from solve(look, x.to(device), rngs, solver_name, steps, model.schedule, eta, first)
+
+
+def solve(
+    look: Callable[[Tensor, int], tuple[Tensor, Tensor]],
+    x: Tensor,
+    rngs: list[torch.Generator],
+    solver_name: str,
+    steps: int,
+    schedule: str,
+    eta: float = 0.0,
+    first: int = 0,
+) -> Iterator[Denoising]:
+    """The walk of `denoise`, whatever network looks.
+
+    Args:
+        look: `x_t` and its noise level -> the noise and the picture that are seen in it.
+        schedule: one of `SCHEDULES`, the noise that the network was trained on.
+    """
+    scheduler = solver(solver_name, steps, schedule)
     extra: dict[str, Any] = {"generator": rngs} if solver_name in ("ddpm", "ddim") else {}
     if solver_name == "ddim":
         extra["eta"] = eta
-    x, labels = x.to(device), labels.to(device)
     x = x / scheduler.scale_model_input(torch.ones(()), scheduler.timesteps[first])  # euler walks in other coordinates
     for index in range(first, steps):
         timestep = scheduler.timesteps[index]
         x_t = scheduler.scale_model_input(x, timestep)
-        noise_pred, pred_x0 = predict(model, x_t, int(timestep), labels, guidance_scale)
+        noise_pred, pred_x0 = look(x_t, int(timestep))
         x = scheduler.step(pred_x0, timestep, x, return_dict=False, **extra)[0]
         yield Denoising(index, steps, int(timestep), x_t, noise_pred, pred_x0)
 

@@ -7,15 +7,31 @@ and a text encoder and U-Net small enough to be trained from nothing.
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from imagegen.models.diffusion import betas
+from imagegen.models.attention import AttentionRecorder
+from imagegen.models.diffusion import betas, predict_noise, predict_x0
 
-__all__ = ["BOS", "EOS", "LENGTH", "VOCABULARY", "TextToImage", "make_pipeline", "make_tokenizer", "token_ids"]
+__all__ = [
+    "BOS",
+    "EOS",
+    "LENGTH",
+    "SCHEDULE",
+    "VOCABULARY",
+    "Guided",
+    "TextToImage",
+    "guided",
+    "make_pipeline",
+    "make_tokenizer",
+    "token_ids",
+]
 
+SCHEDULE = "cosine"
+"""Of the noise that the U-Net is trained on, one of `diffusion.SCHEDULES`."""
 VOCABULARY = 8192
 """Tokens at most."""
 LENGTH = 77
@@ -123,7 +139,7 @@ class TextToImage(nn.Module):
 
         super().__init__()
         self.latent = tuple(latent)
-        self.register_buffer("alphas_cumprod", (1 - betas("cosine")).cumprod(0).float(), persistent=False)
+        self.register_buffer("alphas_cumprod", (1 - betas(SCHEDULE)).cumprod(0).float(), persistent=False)
         self.text_encoder: Any = CLIPTextModel(
             CLIPTextConfig(
                 vocab_size=VOCABULARY,
@@ -154,6 +170,42 @@ class TextToImage(nn.Module):
         """Noisy latents (B, C, H, W), timesteps (B,) and token ids (B, LENGTH) -> velocity (B, C, H, W)."""
         words = self.text_encoder(input_ids).last_hidden_state  # (B, LENGTH, width)
         return self.unet(x_t, timesteps, words, return_dict=False)[0]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Guided:
+    """What the network sees in N noisy pictures, once for the prompts and once for the negative prompts.
+
+    Args:
+        noise_pred, pred_x0: (N, C, H, W).
+        norms: root mean squares (N, 3) of v(negative), of v(prompt) and of how far they are apart.
+        attention: to each token of the prompts, (N, LENGTH, h, w), as `AttentionRecorder.heat` has it.
+    """
+
+    noise_pred: Tensor
+    pred_x0: Tensor
+    norms: Tensor
+    attention: Tensor
+
+
+@torch.no_grad()
+def guided(unet: Any, x_t: Tensor, left: Tensor, timestep: int, words: Tensor, guidance_scale: Tensor) -> Guided:
+    """Both in one call, and then along the way from v(negative) to v(prompt) (Ho and Salimans 2022, eq. 6).
+
+    Args:
+        x_t: noisy latents (N, C, H, W).
+        left: ᾱ of their noise level, (N,).
+        words: encoded negative prompts and then prompts, (2 N, LENGTH, width).
+        guidance_scale: how far, (N,): 0 is the negative prompt, 1 the prompt, more goes beyond it.
+    """
+    recorder = AttentionRecorder()
+    kwargs = {"cross_attention_kwargs": {"recorder": recorder}, "return_dict": False}
+    (both,) = unet(torch.cat([x_t, x_t]), torch.tensor(timestep, device=x_t.device), words, **kwargs)
+    negative, asked = both.chunk(2)
+    v = negative + guidance_scale[:, None, None, None] * (asked - negative)
+    pred_x0 = predict_x0(x_t, v, left)
+    norms = torch.stack([part.square().mean(dim=(1, 2, 3)).sqrt() for part in (negative, asked, asked - negative)], 1)
+    return Guided(predict_noise(x_t, pred_x0, left), pred_x0, norms, recorder.heat().chunk(2)[1])
 
 
 def make_pipeline(autoencoder: Any, model: TextToImage, tokenizer: Any) -> Any:

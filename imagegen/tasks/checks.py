@@ -1,11 +1,12 @@
 """Checks of what a request asks for, used in `__post_init__` whatever door the request came through."""
 
+import unicodedata
 from collections.abc import Sequence
 
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["choice", "choices", "number", "numbers", "seed", "settle", "whole"]
+__all__ = ["choice", "choices", "number", "numbers", "seed", "settle", "text", "whole"]
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -72,6 +73,19 @@ def choices(name: str, value: object, options: Sequence[str]) -> tuple[str, ...]
 
 def seed(value: object, name: str = "seed") -> int:
     return whole(name, value, 0, SEEDS - 1)
+
+
+def text(name: str, value: object, limit: int) -> str:
+    """A text of at most `limit` characters, in NFC, on one line, without what is invisible or no character at all.
+
+    Raises:
+        InputError: it is longer, or something else.
+    """
+    if not isinstance(value, str) or len(value) > limit:
+        raise InputError("{name} must be a text of at most {limit} characters.", name=name, limit=limit)
+    seen = (" " if letter.isspace() else letter for letter in value)
+    visible = "".join(letter for letter in seen if not unicodedata.category(letter).startswith("C"))
+    return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
 def settle(request: object, **checked: object) -> None:

@@ -14,7 +14,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, read_recipe
-from imagegen.tasks import diffusion, gan, vae, vae_pictures
+from imagegen.tasks import diffusion, gan, text_to_image, vae, vae_pictures
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "verify"]
 
@@ -48,6 +48,7 @@ TASKS = {
         Task("diffusion-faces", diffusion.FACES, diffusion.FaceRequest, diffusion.run),
         Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
         Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
+        Task("text-to-image", text_to_image.CHECKPOINT, text_to_image.TextToImageRequest, text_to_image.run),
         Task("vae-digits", vae.DIGITS, vae.DigitRequest, vae.run),
         Task("vae-plane", vae.PLANE, vae.PlaneRequest, vae.run),
         Task("vae-place", vae.PLANE, vae.DecodeRequest, vae.decode),

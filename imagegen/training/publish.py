@@ -62,7 +62,7 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
     training["minutes"] = round(facts["seconds"] / 60, 1)
     training["pictures a second"] = round(facts["step"] * facts["batch"] / facts["seconds"], 1)
     training |= export.details
-    return write_checkpoint(
+    checkpoint = write_checkpoint(
         checkpoints / export.name,
         export.model,
         {"class": export.class_name, "args": dict(export.args)},
@@ -70,6 +70,9 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
         export.example,
         export.assets,
     )
+    for name, text in export.texts.items():
+        checkpoint.add(f"assets/{name}", text.encode())
+    return checkpoint
 
 
 def _add_time_lapse(checkpoint: Checkpoint, run: Run) -> None:

@@ -26,6 +26,7 @@ class Export:
         args: constructor arguments that rebuild it.
         example: inputs of one call; with the outputs they become the golden tensors.
         assets: tensors that ship beside the weights.
+        texts: other assets, by their names under `assets/`.
         summary: what it is, in one or two sentences, for the card.
         data, licence: what it was trained on, and the licence of the weights.
         details: recipe facts for the card (batch size, learning rate, ...).
@@ -40,6 +41,7 @@ class Export:
     data: str
     licence: str
     assets: Mapping[str, Tensor] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from imagegen.checkpoints import ModelStore
-from imagegen.data.captions import LANGUAGES, emoji_caption, face_caption
+from imagegen.data.captions import LANGUAGES, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
@@ -159,6 +159,7 @@ class TextToImageRecipe:
                     "x_t": picture_noise(0, 2, *self.model.latent),
                     "timesteps": torch.tensor([999, 400]),
                 },
+                texts={"words.json": lexicon(facts).to_json()},
                 summary="A small Stable Diffusion: draws 64x64 faces and emoji from a prompt in English or Chinese. "
                 "For non-commercial research only, as CelebA is. CelebA's people are celebrities, mostly young and "
                 "white, and its labels are noisy and follow the taste of those who labelled; what this model draws "

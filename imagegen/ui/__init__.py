@@ -10,7 +10,8 @@ import gradio as gr
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
 from imagegen.recipes import to_png
-from imagegen.ui import diffusion, diffusion_views, gan, vae
+from imagegen.tasks.text_to_image import CHECKPOINT
+from imagegen.ui import diffusion, diffusion_views, gan, text_to_image, vae
 from imagegen.ui.language import LANGUAGES, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
@@ -33,6 +34,7 @@ def create_app(store: ModelStore) -> gr.Blocks:
             gan.build(store, travelling)
             vae.build(store, travelling, tabs)
             diffusion.build(store, travelling, tabs)
+            text_to_image.build(store, travelling, tabs)
     return app  # type: ignore[no-any-return]
 
 
@@ -61,10 +63,10 @@ def look(settings: Settings) -> Look:
 
 
 def warm_up(store: ModelStore) -> None:
-    """Load in the background what the first diffusion picture would otherwise wait seconds for."""
+    """Load in the background what the first picture of the tabs with steps would otherwise wait seconds for."""
 
     def load() -> None:
-        for name in diffusion_views.needed(store):
+        for name in (*diffusion_views.needed(store), CHECKPOINT):
             with suppress(ImageGenError):  # the tab has said why
                 store.get(name)
 

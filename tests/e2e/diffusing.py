@@ -12,16 +12,18 @@ from e2e.visiting import Answer, App, call, running
 SLOW_APP = """
 import os, time
 from imagegen.models.diffusion import Denoiser
+from imagegen.tasks import text_to_image
 
-forward = Denoiser.forward
+def noted(forward):
+    def slow(network, x_t, *rest):
+        with open(os.environ["NOTES"], "a") as notes:
+            notes.write(".")
+        time.sleep(0.002 * len(x_t))
+        return forward(network, x_t, *rest)
+    return slow
 
-def noted(self, x_t, *rest):
-    with open(os.environ["NOTES"], "a") as notes:
-        notes.write(".")
-    time.sleep(0.002 * len(x_t))
-    return forward(self, x_t, *rest)
-
-Denoiser.forward = noted
+Denoiser.forward = noted(Denoiser.forward)
+text_to_image.guided = noted(text_to_image.guided)
 import app
 app.main()
 """

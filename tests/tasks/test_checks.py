@@ -97,6 +97,30 @@ def test_a_list_with_something_unknown_in_it_is_refused(value: Any) -> None:
         checks.choices("wanted", value, ("Bald", "Male", "Young"))
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a red heart", "a red heart"),
+        (" a\tred\r\nheart\x00\x1b[2J ", "a red heart[2J"),
+        ("\u200ba\u200d red\ufeff \u202eheart\u2069", "a red heart"),
+        ("cafe\u0301 \ud800", "caf\u00e9"),
+        ("戴眼镜的　女士", "戴眼镜的 女士"),
+        ("👩‍🦰 ❤️ שלום", "👩🦰 ❤️ שלום"),
+        ("", ""),
+        ("\x00\u200b", ""),
+        ("x" * 20, "x" * 20),
+    ],
+)
+def test_a_text_is_one_line_of_what_can_be_seen(value: str, expected: str) -> None:
+    assert checks.text("prompt", value, 20) == expected
+
+
+@pytest.mark.parametrize("value", ["x" * 21, "\0" * 10**6, None, 7, True, math.nan, ["a"], {"a": 1}, b"a"])
+def test_what_is_no_text_or_too_long_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=r"^prompt must be a text of at most 20 characters\.$"):
+        checks.text("prompt", value, 20)
+
+
 def test_a_seed_has_32_bits() -> None:
     assert checks.seed(0) == 0
     assert checks.seed(2**32 - 1) == 2**32 - 1

@@ -23,6 +23,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "gan": {"count": 5, "seed": SEEDS - 2, "directions": (1, -3), "chosen": 3, "second_digit": 4, "mix": 0.3},
     "gan-walk": {"digit": 1, "second_digit": 7, "seed": 5, "frames": 4},
     "vae-celeba-way": {"start": 3, "end": 4, "path": "spherical", "frames": 4},
+    "text-to-image": {"count": 4, "seed": 5, "steps": 3, "prompt": "戴眼镜的 woman\u200b", "negative_prompt": "a sun"},
     "vae-digits": {"count": 4, "seed": SEEDS - 2, "offsets": (1, -2)},
     "vae-faces": {"count": 4, "seed": 5, "attributes": (0, 2)},
     "vae-mnist-2d-way": {"start": 7, "frames": 4},
@@ -115,7 +116,11 @@ def test_samples_are_the_same_in_batches_of_any_size(
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("digit-classifier", {}, "draws no pictures; choose one of .*gan-mnist, vae-celeba, vae-mnist, vae-mnist-2d.$"),
+        (
+            "digit-classifier",
+            {},
+            "draws no pictures; choose one of .*gan-mnist, sd-mini, vae-celeba, vae-mnist, vae-mnist-2d.$",
+        ),
         ("../gan-mnist", {}, "draws no pictures"),
         ("gan-mnist", {"colour": "red", "digit": 3}, "does not know one of the options colour, digit"),
         ("gan-mnist", {"digit": 11}, "digit must be a whole number from 0 to 9"),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,16 @@ from torch import Tensor
 
 from imagegen.cards import Card
 from imagegen.checkpoints import Checkpoint, ModelStore, write_checkpoint
+from imagegen.data.emoji import emoji
 from imagegen.data.faces import faces, kept_out
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.errors import CheckpointError, InputError
+from imagegen.images import open_picture, to_tensor
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import LENGTH
-from imagegen.tasks.registry import verify
+from imagegen.recipes import read_recipe
+from imagegen.tasks.registry import replay, verify
+from imagegen.tasks.text_to_image import TextToImageRequest, known_words
 from imagegen.training import text_to_image
 from imagegen.training.diffusion import denoising_loss
 from imagegen.training.loop import Options, train
@@ -194,6 +199,20 @@ def test_what_is_published_verifies_and_says_what_it_is(published: Checkpoint, s
     assert card.training["steps"] == 2
     assert "EmojiTwo (CC BY 4.0)" in card.data
     assert max(file.stat().st_size for file in published.folder.rglob("*")) <= 9e6
+
+
+def test_it_ships_a_golden_picture_and_the_words_of_its_captions(published: Checkpoint, sources: Sources) -> None:
+    store = ModelStore(sources.checkpoints, CPU)
+    golden = published.folder / "golden" / "text-to-image.png"
+    recipe = read_recipe(golden)
+    assert recipe.request == asdict(TextToImageRequest())
+    shown = to_tensor(open_picture(golden))
+    assert (replay(recipe, store) - shown).abs().max() <= 1.01 / 255
+    known = known_words(store)
+    assert not known.unknown("a smiling woman wearing a hat, a blue square: 戴眼镜的女士，蓝色方块的表情符号")
+    held_out = {fact.name for fact in emoji(sources.root(1), "test")[1]}
+    assert held_out == {"black cat"}
+    assert set(known.unknown("black cat 黑猫")) == {"cat", "黑猫"}, "its picture was kept back"
 
 
 def test_the_shipped_weights_are_the_averages_as_fp16_keeps_them(

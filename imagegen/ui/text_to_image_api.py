@@ -1,0 +1,74 @@
+"""The words tab's named endpoint, for programs: `/text_to_image`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from imagegen.checkpoints import ModelStore
+from imagegen.images import grid, to_pictures
+from imagegen.recipes import to_png
+from imagegen.tasks import text_to_image as task
+from imagegen.ui import text_to_image_views as views
+from imagegen.ui.widgets import plain_png, saved
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, steps_in_turn
+
+__all__ = ["add_endpoints"]
+
+COLUMNS = 3
+
+
+def add_endpoints(store: ModelStore) -> None:
+    """Add it to the page's API."""
+
+    def text_to_image(
+        prompt: str,
+        negative_prompt: str,
+        count: int,
+        seed: int,
+        solver: str,
+        steps: int,
+        guidance_scale: float,
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Paint faces or emoji of 64x64 after a prompt, step by step.
+
+        Args:
+            prompt: in English or Chinese, at most 1,000 characters; the model reads 75 tokens of it.
+            negative_prompt: what to go away from.
+            count: how many, 1 to 64; picture i is drawn from seed + i.
+            seed: 0 to 2^32 - 1.
+            solver: ddim, ddpm, dpm++, euler or unipc.
+            steps: 1 to 100.
+            guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+
+        Returns:
+            Now and then one PNG with what the network takes the pictures to be, three in a row, and where it stands;
+            the last is the result, with its recipe, the words that the model was never taught (each with those
+            it knows that look most like it), and what of the prompt was too long to be read.
+        """
+        request = task.TextToImageRequest(prompt, negative_prompt, count, seed, solver, steps, guidance_scale)
+        reading = store.turn.run("job", partial(task.read, request.prompt, store))
+        recipe = views.recipes(request, store)[0]
+        pace = Pace()
+        for step in steps_in_turn(task.run(request, store), store, "job"):
+            done = step.index == step.total
+            if not (pace.due() or done):
+                yield NOTHING
+                continue
+            pictures = grid(to_pictures(store.turn.run("job", partial(getattr, step, "images"))), COLUMNS, gap=0)
+            about = {"step": step.index, "of": step.total, "timestep": step.timestep}
+            if done:
+                about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
+                yield saved(to_png(pictures, recipe), "pictures.png"), about
+            else:
+                yield saved(plain_png(pictures), "preview.png"), about
+
+    first = task.TextToImageRequest()
+    fields: dict[str, Any] = {
+        name: (gr.Textbox if isinstance(value, str) else gr.Number)(value, label=name, visible=False)
+        for name, value in asdict(first).items()
+    }
+    outputs = [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
+    endpoint(text_to_image, fields, outputs, JOB)
