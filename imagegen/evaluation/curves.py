@@ -14,6 +14,7 @@ from imagegen.cards import Card
 __all__ = [
     "MIXTURES",
     "PERCEPTUAL",
+    "TRADE",
     "charts",
     "fid_name",
     "line_chart",
@@ -30,6 +31,8 @@ _LOSS = re.compile(r"loss at t (\d+) to (\d+)")
 MIXTURES = (0, 25, 50, 75)
 """Percents of `srgan-x4` that are measured beside itself; the rest is `sr-x4`."""
 PERCEPTUAL = "perceptual distance over bicubic's"
+TRADE = "assets/distortion-and-perception.svg"
+"""The file that shows one against the other."""
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 48, 556, 64, 308
@@ -97,9 +100,7 @@ def charts(card: Card) -> dict[str, str]:
         )
     if curve := mixture_curve(card):
         lines = {"bicubic": curve[-1:], "sr-x4": curve[:1], "srgan-x4": curve[:-1]}
-        drawn["assets/distortion-and-perception.svg"] = line_chart(
-            lines, "Distortion and perception, Set14", "PSNR below that of sr-x4, dB", PERCEPTUAL
-        )
+        drawn[TRADE] = line_chart(lines, "Distortion and perception, Set14", "PSNR below that of sr-x4, dB", PERCEPTUAL)
     return drawn
 
 

@@ -63,7 +63,7 @@ class _Tab:
         self.truth = widget("truth")
         with gr.Accordion(T("story.title"), open=False):
             gr.Markdown(T("sr.story"))
-            self.losses = widget("losses", {"losses": self._losses()})
+            self.losses = widget("losses", views.losses(store, self.names))
             code = (task.run, tiles.in_tiles, networks.SuperResolver.forward, networks.upscale)
             widget("listing", source(*code, networks.luma, networks.psnr), elem_id="sr-listing")
         outputs = [self.enlarge, self.truth, self.losses, self.subject]
@@ -85,10 +85,6 @@ class _Tab:
         if task.REAL not in self.names:
             gr.Markdown(T("sr.real.missing"), elem_classes="hint")
         return {"source": source, "model": model}
-
-    def _losses(self) -> dict[str, str]:
-        """What each network was trained to make small, as its card says."""
-        return {name: str(self.store.checkpoint(name).card().training.get("loss", "")) for name in self.names}
 
     # Handlers
 

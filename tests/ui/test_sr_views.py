@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from PIL import Image
 from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import shrunk, spoilt
 from imagegen.errors import InputError
+from imagegen.evaluation.curves import TRADE
 from imagegen.images import to_tensor
 from imagegen.tasks import sr as task
 from imagegen.tasks.sr_truth import judge
 from imagegen.ui import sr_views as views
+from imagegen.ui.widgets import data_url
 from imagegen.ui.wiring import Travelling
 
 ALL = [task.FAITHFUL, task.PLEASING, task.REAL]
@@ -34,6 +38,15 @@ def picture(url: str) -> Image.Image:
 
 def test_networks_are_listed_as_they_are_there(store: ModelStore) -> None:
     assert views.models(store) == ALL
+
+
+def test_what_was_trained_and_measured_is_told(checkpoints: Path, tmp_path: Path) -> None:
+    store = ModelStore(shutil.copytree(checkpoints, tmp_path / "checkpoints"), torch.device("cpu"))
+    told = views.losses(store, ALL)
+    assert told == {"losses": dict.fromkeys(ALL, "made up"), "plot": None}
+    store.checkpoint(task.PLEASING).add(TRADE, b"<svg/>")
+    assert views.losses(store, ALL)["plot"] == data_url(b"<svg/>", "svg+xml")
+    assert views.losses(store, [task.FAITHFUL])["plot"] is None
 
 
 def test_without_a_picture_of_the_visitors_there_is_an_example() -> None:
