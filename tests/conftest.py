@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from made_up_diffusion import add_diffusion_checkpoints
+from made_up_sr import add_sr_checkpoints
 from made_up_vaes import add_vae_checkpoints
 from made_up_words import add_text_checkpoint
 
@@ -78,6 +79,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> P
         )
     add_diffusion_checkpoints(folder)
     add_text_checkpoint(folder)
+    add_sr_checkpoints(folder)
     add_vae_checkpoints(folder)
     return folder
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["choice", "choices", "number", "numbers", "seed", "settle", "text", "whole"]
+__all__ = ["choice", "choices", "flag", "number", "numbers", "seed", "settle", "text", "whole"]
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -69,6 +69,17 @@ def choices(name: str, value: object, options: Sequence[str]) -> tuple[str, ...]
         raise InputError("{name} must be a list of at most {limit} names.", name=name, limit=len(options))
     each = f"each of {name}"
     return tuple(dict.fromkeys(choice(each, word, options) for word in value))
+
+
+def flag(name: str, value: object) -> bool:
+    """True or false, and no number or word for it.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise InputError("{name} must be true or false.", name=name)
+    return value
 
 
 def seed(value: object, name: str = "seed") -> int:

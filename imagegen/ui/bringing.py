@@ -1,9 +1,11 @@
-"""Bringing a picture of one's own: a sketch pad and an upload, in any tab; either becomes the travelling picture.
+"""Bringing a picture of one's own in any tab: digits by a sketch pad or an upload, photos by one click on an example,
+an upload or the webcam. Whichever it is becomes the travelling picture.
 
 And the travelling picture as networks take it: a digit as MNIST has it, or a face.
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,14 +14,29 @@ from torch import Tensor
 
 from imagegen.data.faces import SIDE
 from imagegen.errors import InputError
-from imagegen.images import DIGIT_SIDE, to_digit, to_tensor
+from imagegen.images import DIGIT_SIDE, open_picture, to_digit, to_tensor
 from imagegen.tasks import checks
 from imagegen.ui.inputs import Picture
 from imagegen.ui.language import T
-from imagegen.ui.widgets import picture_from_pad, widget
+from imagegen.ui.widgets import data_url, jpeg, picture_from_pad, widget
 from imagegen.ui.wiring import MAX_SIDE, Travelling, live
 
-__all__ = ["EYES", "align_face", "as_digit", "as_face", "eyes_in", "pad_and_upload"]
+__all__ = [
+    "EXAMPLES",
+    "EYES",
+    "align_face",
+    "as_digit",
+    "as_face",
+    "example",
+    "eyes_in",
+    "pad_and_upload",
+    "photo_and_examples",
+]
+
+FOLDER = Path(__file__).parent / "examples"
+EXAMPLES = ("chelsea", "astronaut", "coffee", "flower", "china", "rocket")
+"""Photos that anyone may show; whose they are stands in the folder's ATTRIBUTION.md."""
+THUMBNAIL = 96
 
 EYES = ((0.388, 0.517), (0.607, 0.517))
 """Where `data/faces.py` crops them to, as shares: CelebA's aligned frame has them at (69, 112) and (108, 112)."""
@@ -34,6 +51,28 @@ def pad_and_upload(travelling: gr.State, prefix: str = "") -> None:
     )
     live([pad.input], _take_drawing, {"drawing": pad}, [travelling])
     live([upload.upload], _take_upload, {"picture": upload}, [travelling])
+
+
+def photo_and_examples(travelling: gr.State, prefix: str = "") -> None:
+    """Add the example photos, one click each, and an upload with webcam where the page stands; `prefix` as above."""
+    thumbnails = [
+        {"name": name, "png": data_url(jpeg(ImageOps.fit(example(name), (THUMBNAIL, THUMBNAIL))), "jpeg")}
+        for name in EXAMPLES
+    ]
+    examples = widget("examples", thumbnails, elem_id=f"{prefix}examples")
+    sources: list[Any] = ["upload", "webcam", "clipboard"]
+    upload = Picture(label=T("photo"), sources=sources, height=170, elem_id=f"{prefix}photo", elem_classes="upload")
+    live([examples.select], _take_example, {}, [travelling])
+    live([upload.input], _take_upload, {"picture": upload}, [travelling])
+
+
+def example(name: object) -> Image.Image:
+    """One of `EXAMPLES`, its longer side at most 512 pixels.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    return open_picture(FOLDER / f"{checks.choice('example', name, EXAMPLES)}.jpg")
 
 
 def as_digit(subject: Travelling) -> Tensor:
@@ -77,6 +116,10 @@ def align_face(picture: Image.Image, eyes: object) -> Image.Image:
     return picture.convert("RGB").transform(
         (side, side), Image.Transform.AFFINE, turned, Image.Resampling.BICUBIC, fillcolor=grey
     )
+
+
+def _take_example(event: gr.EventData) -> Any:
+    return Travelling(example(event._data.get("name") if isinstance(event._data, dict) else None))
 
 
 def _take_drawing(drawing: str) -> Any:

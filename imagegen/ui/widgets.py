@@ -16,7 +16,7 @@ from torch import Tensor
 from imagegen.errors import InputError
 from imagegen.images import open_picture, to_pictures
 
-__all__ = ["STATIC", "data_url", "picture_from_pad", "plain_png", "saved", "shown", "source", "widget"]
+__all__ = ["STATIC", "data_url", "jpeg", "picture_from_pad", "plain_png", "saved", "shown", "source", "widget"]
 
 STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
@@ -38,6 +38,13 @@ def widget(name: str, value: Any = None, elem_id: str | None = None) -> gr.HTML:
 
 def data_url(file: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """For large previews: a fifth of the size of a PNG, and 20 times as fast."""
+    file = io.BytesIO()
+    picture.save(file, "jpeg", quality=88)
+    return file.getvalue()
 
 
 def plain_png(picture: Image.Image) -> bytes:

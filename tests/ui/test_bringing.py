@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from imagegen.data.faces import _cropped
 from imagegen.errors import InputError
 from imagegen.images import to_digit, to_pictures
-from imagegen.ui.bringing import EYES, align_face, as_digit, as_face, eyes_in
+from imagegen.ui.bringing import EXAMPLES, EYES, FOLDER, align_face, as_digit, as_face, example, eyes_in
 from imagegen.ui.wiring import Travelling
 
 PHOTO = (600, 400)
@@ -83,3 +83,19 @@ def test_a_drawing_is_cut_out_as_a_digit_and_one_made_here_is_left_alone() -> No
     assert (as_digit(Travelling(drawing.copy())) == to_digit(drawing)).all()
     small = to_pictures(to_digit(drawing))[0]
     assert (as_digit(Travelling(small)) == to_digit(small)).all()  # brought, not made here
+
+
+def test_the_example_photos_are_there_in_colour_and_credited() -> None:
+    credits = (FOLDER / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    for name in EXAMPLES:
+        photo = example(name)
+        assert photo.mode == "RGB"
+        assert 256 < max(photo.size) <= 512
+        assert f"`{name}.jpg`" in credits
+    assert {file.stem for file in FOLDER.glob("*.jpg")} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", [None, "", "../examples/rocket", "mona-lisa", 3])
+def test_an_example_that_is_none(name: Any) -> None:
+    with pytest.raises(InputError, match="example must be one of"):
+        example(name)
