@@ -32,6 +32,7 @@ OVERLAPS = """() => {
   const names = [];
   for (const a of shown) for (const b of shown) {
     if (a.element === b.element || a.element.contains(b.element) || b.element.contains(a.element)) continue;
+    if (a.element.closest(".compare")?.contains(b.element)) continue; // these are meant to
     const width = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
     const height = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
     if (width > 3 && height > 3) names.push([a, b].map(({ element }) => element.outerHTML.slice(0, 80)).join(" over "));

@@ -69,6 +69,19 @@ window.imagegen = (() => {
       node("span", { class: "band" }), node("span", { class: "pin", style: `left:${place}%` }));
   }
 
+  // Two pictures of the same place, images or canvases, with a handle between: mouse, finger and arrow keys move it.
+  function compare(before, after, names) {
+    const handle = node("input", { type: "range", min: 0, max: 100, step: 1, value: 50, "aria-label": t("compare.label") });
+    const root = node("div", { class: "compare" }, before, after, handle, node("span", { class: "divider" }),
+      node("span", { class: "name" }, names[0]), node("span", { class: "name" }, names[1]));
+    const place = () => root.style.setProperty("--at", `${handle.value}%`);
+    handle.addEventListener("input", place);
+    place();
+    const [width, height] = [before.naturalWidth ?? before.width, before.naturalHeight ?? before.height];
+    root.style.setProperty("--ratio", width / height);
+    return root;
+  }
+
   // Lines over x, each named at its end, with a cursor: series [{name, points: [[x, y], ...]}].
   function chart(title, series, { cursor = null, xs = [0, 999], ends = xs } = {}) {
     const [W, H, LEFT, RIGHT, TOP, FOOT] = [300, 150, 34, 12, 12, 20];
@@ -118,5 +131,5 @@ window.imagegen = (() => {
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
-  return { t, language, setLanguage, onLanguage, onSeen, setTheme, node, picture, ruler, chart, save, copy, setLink, link };
+  return { t, language, setLanguage, onLanguage, onSeen, setTheme, node, picture, ruler, compare, chart, save, copy, setLink, link };
 })();
