@@ -20,8 +20,9 @@ from imagegen.data.pictures import Sources
 from imagegen.data.styles import squares, styles
 from imagegen.evaluation.features import as_saved
 from imagegen.evaluation.measures import Figures, figure
+from imagegen.models.gatys import gatys
 from imagegen.models.perceptual import load_vgg
-from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork, Objective, gatys
+from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork, Objective
 
 __all__ = ["Judge", "evaluate_fast", "evaluate_features"]
 
