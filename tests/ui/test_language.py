@@ -22,7 +22,7 @@ from imagegen.tasks import checks
 from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
-from imagegen.ui.bringing import EXAMPLES
+from imagegen.ui.bringing import EXAMPLES, STYLES
 from imagegen.ui.diffusion_views import TRAITS, curves
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
 
@@ -90,7 +90,7 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
 
 PUT_TOGETHER = {
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
-    *(f"example.{name}" for name in EXAMPLES),
+    *(f"example.{name}" for name in (*EXAMPLES, *STYLES)),
     *(f"diff.model.{name}" for name in (DIGITS, FACES)),
     *(f"diff.race.lane{i + 1}" for i in range(LANES)),
     *(f"denoise.{panel}{text}" for panel in ("x_t", "noise", "x0") for text in ("", ".text")),
