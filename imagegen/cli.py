@@ -3,10 +3,10 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -14,7 +14,10 @@ import typer
 from imagegen.errors import CheckpointError, ImageGenError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from imagegen.data.pictures import Sources
+    from imagegen.recipes import Recipe
 
 __all__ = ["app"]
 
@@ -162,25 +165,44 @@ def sample(
     name: str,
     count: Annotated[int, typer.Option(min=1, max=1_000_000)] = 16,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    given: Annotated[
+        Path | None, typer.Option("--input", help="A picture, or a folder or zip of them, for what works on pictures.")
+    ] = None,
     output: Path = Path("samples"),
     checkpoints: Checkpoints = Path("checkpoints"),
     device: Device = "auto",
 ) -> None:
-    """Write 00000.png ... and recipes.jsonl; picture i uses seed + i. The family's options follow: --digit 7."""
+    """Write 00000.png ..., or pictures named as those of --input, and recipes.jsonl; picture i uses seed + i.
+
+    The family's options follow: --digit 7.
+    """
     from imagegen.checkpoints import ModelStore
+    from imagegen.data.folders import pictures_at
     from imagegen.devices import choose_device
     from imagegen.recipes import to_json, to_png
-    from imagegen.tasks.registry import sample as draw
+    from imagegen.tasks import registry
 
-    store = ModelStore(checkpoints, choose_device(device))
-    drawn = draw(name, count, seed, _family_options(context.args), store)
+    store, options = ModelStore(checkpoints, choose_device(device)), _family_options(context.args)
+    drawn: Iterator[tuple[str, Image.Image, Recipe]]
+    if given is None:
+        numbered = enumerate(registry.sample(name, count, seed, options, store))
+        drawn = ((f"{i:05d}", picture, recipe) for i, (picture, recipe) in numbered)
+    else:
+        drawn = registry.sample_from(name, pictures_at(given), options, store)
     first = next(drawn)  # what is refused leaves the folder as it was
+    written: set[Path] = set()
     output.mkdir(parents=True, exist_ok=True)
     with (output / "recipes.jsonl").open("w", encoding="utf-8") as lines:
-        for i, (picture, recipe) in enumerate(chain([first], drawn)):
-            (output / f"{i:05d}.png").write_bytes(to_png(picture, recipe))
+        for source, picture, recipe in chain([first], drawn):
+            parts = [part for part in PurePosixPath(source).parts if part not in ("..", "/")]  # a zip may name anything
+            file = output.joinpath(*parts).with_suffix(".png")
+            if file in written:  # a.jpg and a.png
+                file = output.joinpath(*parts[:-1], f"{parts[-1]}.png")
+            written.add(file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(to_png(picture, recipe))
             lines.write(to_json(recipe) + "\n")
-    typer.echo(f"Wrote {count} pictures to {output}.")
+    typer.echo(f"Wrote {len(written)} pictures to {output}.")
 
 
 def _family_options(words: list[str]) -> dict[str, Any]:

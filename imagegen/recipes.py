@@ -5,6 +5,7 @@ one place, `Recipe.__post_init__`. A recipe that exists is one that is safe to h
 """
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -24,6 +25,7 @@ __all__ = [
     "Recipe",
     "from_json",
     "from_link",
+    "picture_sha256",
     "read_recipe",
     "to_json",
     "to_link",
@@ -64,7 +66,7 @@ class Recipe:
     request: dict[str, Any]  # the task's fields; strings, numbers, booleans, None and lists of these
     seed: int  # of the whole request, 0 to 2^32 - 1
     index: int  # the picture's place in the request, from 0
-    inputs: tuple[str, ...] = ()  # sha256 of each picture that went in
+    inputs: tuple[str, ...] = ()  # `picture_sha256` of each picture that went in
     version: str = __version__  # of imagegen
 
     def __post_init__(self) -> None:
@@ -123,6 +125,12 @@ def from_link(text: str) -> Recipe:
     except ValueError as error:
         raise _unreadable() from error
     return from_json(content)
+
+
+def picture_sha256(picture: Image.Image) -> str:
+    """Names a picture by its size and pixels, whatever file they came in."""
+    rgb = picture.convert("RGB")
+    return hashlib.sha256(b"%dx%d" % rgb.size + rgb.tobytes()).hexdigest()
 
 
 def to_png(picture: Image.Image, recipe: Recipe) -> bytes:

@@ -1,6 +1,6 @@
 """Draw the page's example styles again, which are nobody's paintings but this script's.
 
-    python scripts/example_styles.py imagegen/ui/examples
+python scripts/example_styles.py imagegen/ui/examples
 """
 
 import sys
@@ -17,7 +17,14 @@ Colour = tuple[int, int, int]
 
 def strokes(rng: np.random.Generator) -> Image.Image:
     """Short thick brush strokes that follow whirls, night blue to gold."""
-    night: list[Colour] = [(18, 32, 74), (30, 66, 130), (62, 112, 172), (132, 172, 204), (236, 196, 86), (250, 228, 150)]
+    night: list[Colour] = [
+        (18, 32, 74),
+        (30, 66, 130),
+        (62, 112, 172),
+        (132, 172, 204),
+        (236, 196, 86),
+        (250, 228, 150),
+    ]
     picture = Image.new("RGB", (DOUBLE, DOUBLE), night[0])
     draw = ImageDraw.Draw(picture)
     whirls = rng.uniform(0, DOUBLE, (6, 2))
@@ -26,7 +33,8 @@ def strokes(rng: np.random.Generator) -> Image.Image:
         away = place - whirls
         distance = np.hypot(*away.T)
         pull = np.exp(-distance / 150)[:, None]
-        flow = (np.stack([-away[:, 1], away[:, 0]], 1) / distance[:, None] * pull).sum(0) + (0.25, 0.08)
+        flow = (np.stack([-away[:, 1], away[:, 0]], 1) / distance[:, None] * pull).sum(0)
+        flow += np.array([0.25, 0.08])
         flow *= rng.uniform(18, 44) / np.hypot(*flow)
         bright = np.clip(1.25 * np.exp(-distance.min() / 70) + rng.normal(0.18, 0.16), 0, 0.999)
         colour = np.array(night[int(bright * len(night))]) + rng.normal(0, 9, 3)
@@ -42,7 +50,11 @@ def mosaic(rng: np.random.Generator) -> Image.Image:
     y, x = np.mgrid[:DOUBLE, :DOUBLE].astype(np.float32)
     seeds = np.stack(np.meshgrid(np.arange(12, DOUBLE + 30, 34), np.arange(12, DOUBLE + 30, 34)), -1).reshape(-1, 2)
     seeds = seeds + rng.normal(0, 6.5, seeds.shape)
-    nearest, first, second = np.zeros(x.shape, int), np.full(x.shape, 1e9, np.float32), np.full(x.shape, 1e9, np.float32)
+    nearest, first, second = (
+        np.zeros(x.shape, int),
+        np.full(x.shape, 1e9, np.float32),
+        np.full(x.shape, 1e9, np.float32),
+    )
     for i, (left, top) in enumerate(seeds):
         distance = np.hypot(x - left, y - top)
         closer = distance < first

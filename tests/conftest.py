@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from made_up_diffusion import add_diffusion_checkpoints
+from made_up_sr import add_sr_checkpoints
 from made_up_vaes import add_vae_checkpoints
 
 from imagegen.cards import Card
@@ -76,6 +77,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> P
             reference_statistics(classifier, pictures),
         )
     add_diffusion_checkpoints(folder)
+    add_sr_checkpoints(folder)
     add_vae_checkpoints(folder)
     return folder
 

@@ -1,6 +1,7 @@
 """The command line: files and recipes by number, and every refusal one line on stderr."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -109,9 +110,62 @@ def test_sample_i_is_the_sample_of_seed_plus_i(checkpoints: Path, tmp_path: Path
         assert (to_tensor(third) - to_tensor(alone)).abs().max() <= 2.01 / 255
 
 
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A grey JPEG and two PNG, one of them in a folder; one name comes twice."""
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    noise = Image.effect_noise((12, 9), 80)
+    noise.save(folder / "a.jpg")
+    noise.convert("RGB").save(folder / "a.png")
+    noise.rotate(180).save(folder / "below" / "b.png")
+    return folder
+
+
+def test_pictures_that_go_in_come_out_under_the_same_names(
+    photos: Path, checkpoints: Path, store: ModelStore, tmp_path: Path
+) -> None:
+    options = ["--output", tmp_path / "out", "--checkpoints", checkpoints, "--device", "cpu"]
+    result = call("sample", "sr-x4", "--input", photos, *options)
+    assert result.exit_code == 0, result.output
+    assert "Wrote 3 pictures" in result.output
+    files = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    names = ["a.png", "a.png.png", "below/b.png", "recipes.jsonl"]
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in files] == names
+    lines = (tmp_path / "out" / "recipes.jsonl").read_text(encoding="utf-8").splitlines()
+    for file, line, given in zip(files, lines, ["a.jpg", "a.png", "below/b.png"], strict=False):
+        recipe = read_recipe(file)
+        assert recipe == from_json(line)
+        with Image.open(file) as picture, Image.open(photos / given) as before:
+            assert (picture.mode, picture.size) == ("RGB", (48, 36))
+            again = replay(recipe, store, [to_tensor(before.convert("RGB"))])
+            assert (again - to_tensor(picture)).abs().max() <= 1.01 / 255
+
+
+def test_one_file_goes_in_whatever_it_is_called(photos: Path, checkpoints: Path, tmp_path: Path) -> None:
+    file = (photos / "a.jpg").rename(photos / "photo")
+    options = ["--output", tmp_path / "out", "--checkpoints", checkpoints, "--device", "cpu"]
+    result = call("sample", "srgan-x4", "--input", file, "--pleasing", 0.5, *options)
+    assert result.exit_code == 0, result.output
+    assert read_recipe(tmp_path / "out" / "photo.png").request == {"pleasing": 0.5}
+
+
+def test_a_zip_writes_nothing_outside_the_folder(photos: Path, checkpoints: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(photos / "a.png", "../../outside.png")
+    options = ["--output", tmp_path / "deep" / "out", "--checkpoints", checkpoints, "--device", "cpu"]
+    result = call("sample", "sr-x4", "--input", tmp_path / "photos.zip", *options)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "deep" / "out" / "outside.png").is_file()
+    assert not list(tmp_path.glob("outside*"))
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
+        (["sr-x4"], "sr-x4 works on pictures: name a file or a folder with --input."),
+        (["sr-x4", "--input", "nowhere"], "nowhere holds no pictures"),
+        (["gan-mnist", "--input", "nowhere"], "gan-mnist takes no pictures; leave out --input."),
         (["gan-mnist", "--digit", "12"], "digit must be a whole number from 0 to 9"),
         (["gan-mnist", "--digit", "seven"], "digit must be a whole number from 0 to 9"),
         (["gan-mnist", "--mix", "NaN"], "mix must be a number from 0 to 1"),

@@ -9,7 +9,7 @@ from PIL import Image
 from imagegen.errors import InputError
 from imagegen.images import MAX_FILE_BYTES, open_header, open_picture
 
-__all__ = ["pictures_in"]
+__all__ = ["pictures_at", "pictures_in"]
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
@@ -39,6 +39,14 @@ def pictures_in(
         yield name, picture
     if not found:
         raise InputError("{path} holds no pictures; name a folder or a zip of PNG or JPEG files.", path=path)
+
+
+def pictures_at(path: Path) -> Iterator[tuple[str, Image.Image]]:
+    """One picture by its file name, whatever that is, or all of a folder or zip, as `pictures_in`."""
+    if path.is_file() and path.suffix != ".zip":
+        yield path.name, open_picture(path)
+    else:
+        yield from pictures_in(path)
 
 
 def _rgba(content: bytes) -> Image.Image:

@@ -7,10 +7,8 @@ the result rounded to 8 bits, and PSNR and SSIM on luma without 4 pixels of bord
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -22,13 +20,11 @@ from imagegen.errors import InputError
 from imagegen.evaluation.features import as_saved
 from imagegen.evaluation.measures import Figures, figure
 from imagegen.images import to_tensor
-from imagegen.models.perceptual import SqueezeNet, load_squeezenet
-from imagegen.models.sr import upscale
+from imagegen.models.perceptual import SqueezeNet, feature_distance, load_squeezenet
+from imagegen.models.sr import psnr, ssim, upscale
 
-__all__ = ["evaluate_sr", "evaluate_sr_real", "luma", "perceptual_distance", "psnr", "ssim"]
+__all__ = ["evaluate_sr", "evaluate_sr_real", "perceptual_distance"]
 
-BORDER = 4
-"""Pixels of each side that are not judged."""
 BARS = {
     "sr-x4": {"PSNR": "≥ 27.6", "PSNR of bicubic": "26.1 ± 0.05"},
     "srgan-x4": {"perceptual distance over bicubic's": "≤ 0.6", "PSNR of bicubic": "26.1 ± 0.05"},
@@ -77,36 +73,10 @@ evaluate_sr = partial(_evaluate, shrink=shrunk, seen="antialiased bicubic")
 evaluate_sr_real = partial(_evaluate, shrink=spoilt, seen="blur, antialiased bicubic, noise and JPEG")
 
 
-def luma(pictures: Tensor) -> Tensor:
-    """(B, 3, H, W) in [-1, 1] -> Y (B, 1, H - 8, W - 8), 16 for black to 235 for white (ITU-R BT.601)."""
-    weights = torch.tensor([65.481, 128.553, 24.966]).view(1, 3, 1, 1)
-    whole = 16 + (weights * (pictures * 0.5 + 0.5)).sum(dim=1, keepdim=True)
-    return whole[..., BORDER:-BORDER, BORDER:-BORDER]
-
-
-def psnr(restored: Tensor, high_res: Tensor) -> float:
-    """Of luma, in dB; both (1, 3, H, W) in [-1, 1]."""
-    error = (luma(restored) - luma(high_res)).square().mean()
-    return (10 * torch.log10(255**2 / error)).item()
-
-
-def ssim(restored: Tensor, high_res: Tensor) -> float:
-    """Structural similarity of luma (Wang et al. 2004), up to 1; both (1, 3, H, W) in [-1, 1]."""
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    return cast(Tensor, structural_similarity_index_measure(luma(restored), luma(high_res), data_range=255.0)).item()
-
-
 @torch.no_grad()
 def perceptual_distance(judge: SqueezeNet, restored: Tensor, high_res: Tensor) -> float:
-    """The form of LPIPS (Zhang et al. 2018) with unit weights: it means something only as a ratio.
-
-    At each place the features of a layer are scaled to length 1; their squared difference is averaged over
-    places, then over layers.
-    """
-    pairs = zip(judge(restored), judge(high_res), strict=True)
-    layers = [(F.normalize(a) - F.normalize(b)).square().sum(dim=1).mean() for a, b in pairs]
-    return torch.stack(layers).mean().item()
+    """The form of LPIPS on SqueezeNet, both (1, 3, H, W) in [-1, 1]: it means something only as a ratio."""
+    return feature_distance(judge(restored), judge(high_res)).item()
 
 
 def _scores(judge: SqueezeNet, restored: Tensor, high_res: Tensor) -> tuple[float, float, float]:

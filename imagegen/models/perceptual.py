@@ -4,16 +4,18 @@ They are never shipped: training and evaluation take them from a folder, or torc
 Both take pictures (B, 3, H, W) in [-1, 1], as everything here does.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imagegen.errors import CheckpointError
 
-__all__ = ["SqueezeNet", "Vgg19", "load_squeezenet", "load_vgg", "vgg_is_here"]
+__all__ = ["SqueezeNet", "Vgg19", "feature_distance", "load_squeezenet", "load_vgg", "vgg_is_here"]
 
 VGG_BLOCKS = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512, 512, 512, 512))
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
@@ -83,6 +85,16 @@ class SqueezeNet(nn.Module):
             if place in self.STAGES:
                 outputs.append(x.clone() if place == 1 else x)  # the next layer may work in place
         return outputs
+
+
+def feature_distance(seen: Iterable[Tensor], wanted: Iterable[Tensor]) -> Tensor:
+    """The form of LPIPS (Zhang et al. 2018) with unit weights, a number of no meaning by itself.
+
+    At each place the features of a layer, (B, C, H, W), are scaled to length 1; their squared difference is averaged
+    over places, then over layers.
+    """
+    pairs = zip(seen, wanted, strict=True)
+    return torch.stack([(F.normalize(a) - F.normalize(b)).square().sum(dim=1).mean() for a, b in pairs]).mean()
 
 
 def load_vgg(folder: Path | None, last: str = "relu3_1", average: bool = False) -> Vgg19:

@@ -1,7 +1,7 @@
 """Which task draws with which checkpoint, so that a recipe or a command line can be run by name."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import torch
@@ -12,10 +12,10 @@ from imagegen.checkpoints import ModelStore, golden_output
 from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
-from imagegen.recipes import Recipe, read_recipe
-from imagegen.tasks import diffusion, gan, vae
+from imagegen.recipes import Recipe, picture_sha256, read_recipe
+from imagegen.tasks import diffusion, gan, sr, style_slow, vae
 
-__all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "verify"]
+__all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "verify"]
 
 SAMPLE_BATCH = 60
 """Pictures drawn at once; a multiple of 10, so that batches stay balanced over the digits."""
@@ -32,12 +32,17 @@ class PictureStep(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A typed request class, the function that runs it, and the checkpoint whose pictures it makes."""
+    """A typed request class, the function that runs it, and the checkpoint whose pictures it makes.
+
+    `pictures` are the fields of the request that hold a picture which goes in, (1, 3, H, W) in [-1, 1], or may hold
+    one; the first is that of the command line's `--input`. A recipe names them by their SHA-256 instead.
+    """
 
     name: str
     checkpoint: str
     request: Callable[..., Any]
     run: Callable[[Any, ModelStore], Iterator[PictureStep]]
+    pictures: tuple[str, ...] = ()
 
 
 TASKS = {
@@ -47,6 +52,10 @@ TASKS = {
         Task("diffusion-faces", diffusion.FACES, diffusion.FaceRequest, diffusion.run),
         Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
         Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
+        Task("style-slow", style_slow.FEATURES, style_slow.SlowRequest, style_slow.run, style_slow.PICTURES),
+        Task("upscale", sr.FAITHFUL, sr.UpscaleRequest, sr.run, ("picture",)),
+        Task("upscale-pleasing", sr.PLEASING, sr.PleasingRequest, sr.run, ("picture",)),
+        Task("upscale-real", sr.REAL, sr.RealRequest, sr.run, ("picture",)),
         Task("vae-digits", vae.DIGITS, vae.DigitRequest, vae.run),
         Task("vae-plane", vae.PLANE, vae.PlaneRequest, vae.run),
         Task("vae-place", vae.PLANE, vae.DecodeRequest, vae.decode),
@@ -55,24 +64,30 @@ TASKS = {
 }
 
 
-def recipe_of(task: Task, request: Any, store: ModelStore, index: int = 0, inputs: tuple[str, ...] = ()) -> Recipe:
-    """What makes picture `index` of `request` again; `inputs` are the SHA-256 of pictures that went in."""
+def recipe_of(task: Task, request: Any, store: ModelStore, index: int = 0) -> Recipe:
+    """What makes picture `index` of `request` again; what went in is named by its SHA-256."""
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    taken = [values.pop(name) for name in task.pictures if isinstance(values[name], Tensor)]
     return Recipe(
         task=task.name,
         checkpoint=task.checkpoint,
         sha256=store.checkpoint(task.checkpoint).sha256(),
-        request=asdict(request),
-        seed=request.seed,
+        request=values,
+        seed=getattr(request, "seed", 0),
         index=index,
-        inputs=inputs,
+        inputs=tuple(_named(taken)),
     )
 
 
-def request_of(recipe: Recipe, store: ModelStore) -> Any:
+def request_of(recipe: Recipe, store: ModelStore, pictures: Sequence[Tensor] = ()) -> Any:
     """The request that a recipe holds, checked by its own class.
 
+    Args:
+        pictures: that went in, each (1, 3, H, W) in [-1, 1]; a recipe only names them.
+
     Raises:
-        InputError: the recipe is of no known task, asks for what its request refuses, or for other weights.
+        InputError: the recipe is of no known task, asks for what its request refuses, for other weights, or for other
+            pictures than these.
     """
     task = TASKS.get(recipe.task)
     if task is None:
@@ -81,22 +96,27 @@ def request_of(recipe: Recipe, store: ModelStore) -> Any:
         raise InputError(
             "This recipe was made with other weights of {name}; the picture would differ.", name=task.checkpoint
         )
+    if recipe.inputs != tuple(_named(pictures)):
+        raise InputError(
+            "This recipe began with a picture that a recipe cannot carry; bring that picture and choose the same again."
+        )
+    taken = [name for name in task.pictures if name not in recipe.request]
     try:
-        request = task.request(**recipe.request)
-    except TypeError as problem:
+        request = task.request(**recipe.request, **dict(zip(taken, pictures, strict=True)))
+    except (TypeError, ValueError) as problem:
         raise InputError("This recipe asks for something {task} does not know.", task=recipe.task) from problem
-    if (recipe.checkpoint, recipe.seed) != (task.checkpoint, request.seed):
+    if (recipe.checkpoint, recipe.seed) != (task.checkpoint, getattr(request, "seed", 0)):
         raise InputError("This recipe contradicts itself; choose another picture or link.")
     return request
 
 
-def replay(recipe: Recipe, store: ModelStore) -> Tensor:
-    """Make a recipe's picture again: (1, C, H, W) in [-1, 1].
+def replay(recipe: Recipe, store: ModelStore, pictures: Sequence[Tensor] = ()) -> Tensor:
+    """Make a recipe's picture again, from the same `pictures` if any went in: (1, C, H, W) in [-1, 1].
 
     Raises:
         InputError: as `request_of`, or the request makes fewer pictures than the recipe's index.
     """
-    request = request_of(recipe, store)
+    request = request_of(recipe, store, pictures)
     *_, last = TASKS[recipe.task].run(request, store)
     if recipe.index >= len(last.images):
         raise InputError("This recipe is of picture {index} of a smaller set.", index=recipe.index)
@@ -111,20 +131,34 @@ def sample(
     Raises:
         InputError: no task draws with `name`, or its request refuses an option.
     """
-    task = next((task for task in TASKS.values() if task.checkpoint == name), None)
-    if task is None:
-        names = ", ".join(sorted({task.checkpoint for task in TASKS.values()}))
-        raise InputError("{name} draws no pictures; choose one of {names}.", name=repr(name), names=names)
+    task = _drawing(name)
+    if task.pictures:
+        raise InputError("{name} works on pictures: name a file or a folder with --input.", name=name)
     for start in range(0, count, SAMPLE_BATCH):
-        try:
-            request = task.request(count=min(SAMPLE_BATCH, count - start), seed=(seed + start) % SEEDS, **options)
-        except TypeError as problem:
-            raise InputError(
-                "{name} does not know one of the options {options}.", name=name, options=", ".join(options)
-            ) from problem
+        request = _asked(task, {"count": min(SAMPLE_BATCH, count - start), "seed": (seed + start) % SEEDS}, options)
         *_, last = task.run(request, store)
         for index, picture in enumerate(to_pictures(last.images)):
             yield picture, recipe_of(task, request, store, index)
+
+
+def sample_from(
+    name: str, pictures: Iterable[tuple[str, Image.Image]], options: dict[str, Any], store: ModelStore
+) -> Iterator[tuple[str, Image.Image, Recipe]]:
+    """What checkpoint `name` makes of each picture, under the picture's name, with its recipe.
+
+    Raises:
+        InputError: `name` takes no pictures, or its request refuses an option or a picture, which is then named.
+    """
+    task = _drawing(name)
+    if not task.pictures:
+        raise InputError("{name} takes no pictures; leave out --input.", name=name)
+    for source, picture in pictures:
+        try:
+            request = _asked(task, {task.pictures[0]: to_tensor(picture)}, options)
+        except InputError as problem:
+            raise InputError("{source}: {problem}", source=source, problem=problem) from problem
+        *_, last = task.run(request, store)
+        yield source, to_pictures(last.images)[0], recipe_of(task, request, store)
 
 
 def verify(store: ModelStore, name: str) -> None:
@@ -151,3 +185,25 @@ def verify(store: ModelStore, name: str) -> None:
 def _compare(name: str, output: Tensor, wanted: Tensor, spread: float) -> None:
     if ((output - wanted).abs() <= spread * TOLERANCE).float().mean() < 0.999:
         raise CheckpointError("{name} no longer computes what it did when it was published.", name=name)
+
+
+def _drawing(name: str) -> Task:
+    """The task that draws with checkpoint `name`."""
+    task = next((task for task in TASKS.values() if task.checkpoint == name), None)
+    if task is None:
+        names = ", ".join(sorted({task.checkpoint for task in TASKS.values()}))
+        raise InputError("{name} draws no pictures; choose one of {names}.", name=repr(name), names=names)
+    return task
+
+
+def _asked(task: Task, given: dict[str, Any], options: dict[str, Any]) -> Any:
+    try:
+        return task.request(**given, **options)
+    except TypeError as problem:
+        raise InputError(
+            "{name} does not know one of the options {options}.", name=task.checkpoint, options=", ".join(options)
+        ) from problem
+
+
+def _named(pictures: Iterable[Tensor]) -> Iterator[str]:
+    return (picture_sha256(to_pictures(picture)[0]) for picture in pictures)

@@ -4,6 +4,7 @@ By the same means one sees what a layer sees: what a picture becomes that shares
 or only the style of some layers.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,9 @@ __all__ = [
     "MIN_SIDE",
     "MIN_SIZE",
     "NETWORKS",
+    "OPTIMIZERS",
+    "PICTURES",
+    "POOLINGS",
     "STARTS",
     "STYLE_LAYERS",
     "VGG",
@@ -42,10 +46,13 @@ __all__ = [
     "layers",
     "networks",
     "run",
+    "vgg_sha256",
 ]
 
 FEATURES, VGG = "style-features", "vgg-19"
 NETWORKS = (FEATURES, VGG)
+PICTURES = ("photo", "painting", "picture")
+"""Fields of `SlowRequest` that hold one."""
 POOLINGS = ("average", "maximum")
 OPTIMIZERS = (LBFGS, ADAM)
 STARTS = ("photo", "noise", "picture")
@@ -70,7 +77,7 @@ class SlowRequest:
         picture: where to go on from, where `start` says so.
         features: the network whose layers are compared; `vgg-19` only where its weights are on disk.
         pooling: of VGG-19; ours always takes averages.
-        size: longer side of the result and of the painting, 64 to 512; smaller pictures stay as they are.
+        size: longer side of the result and of the painting, 64 to 512.
         iterations: 1 to 1,000.
         optimizer: `lbfgs` or `adam`.
         start: `photo`, `noise` or `picture`.
@@ -93,9 +100,9 @@ class SlowRequest:
     start: str = "photo"
     content_layer: str = "relu4_2"
     content_weight: float = 1.0
-    style_weight: float = 30.0
+    style_weight: float = 100.0
     layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
-    smoothness: float = 0.0
+    smoothness: float = 3.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -267,18 +274,22 @@ def features(request: SlowRequest | LayersRequest, store: ModelStore) -> Callabl
     return _vgg(request.pooling == "average").to(store.device)
 
 
-@lru_cache(maxsize=1)
+def vgg_sha256() -> str:
+    """Names the weights of VGG-19 that were used, as far as they were."""
+    weights = [parameter.cpu().numpy().tobytes() for parameter in _vgg(True).parameters()]
+    return hashlib.sha256(b"".join(weights)).hexdigest()
+
+
+@lru_cache(maxsize=2)
 def _vgg(average: bool) -> Vgg19:
     return load_vgg(None, "relu5_1", average)
 
 
 def fitted(picture: Tensor, size: int) -> Tensor:
-    """(1, 3, H, W) made smaller, antialiased, where its longer side is more than `size`."""
+    """(1, 3, H, W) brought to a longer side of `size`, antialiased."""
     height, width = picture.shape[2:]
     scale = size / max(height, width)
-    if scale >= 1:
-        return picture
-    sides = round(height * scale), round(width * scale)
+    sides = max(1, round(height * scale)), max(1, round(width * scale))
     return F.interpolate(picture, sides, mode="bicubic", antialias=True).clamp(-1, 1)
 
 
@@ -292,8 +303,7 @@ def check_picture(picture: object, size: int) -> None:
     if not bool((picture.abs() <= 1).all()):
         raise InputError("A picture must hold values from -1 to 1.")
     height, width = picture.shape[2:]
-    scale = min(1.0, size / max(height, width))
-    if round(min(height, width) * scale) < MIN_SIDE:
+    if round(min(height, width) * size / max(height, width)) < MIN_SIDE:
         raise InputError(
             "A picture must be at least {least} pixels wide and high when its longer side is {size}; this one has "
             "{width}×{height}. Cut out a part, or choose a larger size.",

@@ -37,7 +37,7 @@ def publish(folder: Path, checkpoints: Path, sources: Sources) -> list[Checkpoin
     _add_time_lapse(written[0], run)
     store = ModelStore(checkpoints, torch.device("cpu"))
     for task in TASKS.values():
-        if task.checkpoint in {checkpoint.name for checkpoint in written}:
+        if task.checkpoint in {checkpoint.name for checkpoint in written} and not task.pictures:
             _add_golden_picture(store, task)
     return written
 

@@ -72,7 +72,9 @@ class _Tab:
                 self.layers = widget("layers", {"layers": slow.STYLE_LAYERS, "pictures": [None] * 10})
         gr.Markdown(T("style.terms"), elem_classes="hint")
         pictures = {"travelling": travelling, "painting": self.painting}
-        job(run, stop, self.paint, {**pictures, "made": self.made, **self.controls}, [self.gatys, self.made, self.grams])
+        job(
+            run, stop, self.paint, {**pictures, "made": self.made, **self.controls}, [self.gatys, self.made, self.grams]
+        )
         live([stop.click], self.keep, {"made": self.made}, [self.gatys])
         live([self.gatys.select], self.take, {"made": self.made}, [travelling])
         network = {name: self.controls[name] for name in ("features", "pooling", "seed")}
@@ -104,11 +106,12 @@ class _Tab:
             )  # fmt: skip
             smoothness = Slider(0, 20, 3, step=0.5, label=T("style.smoothness"), elem_id="style-smoothness")
             content_layer = gr.Dropdown(
-                list(slow.CONTENT_LAYERS), value="relu4_2", label=T("style.content_layer"), elem_id="style-content-layer"
+                list(slow.CONTENT_LAYERS),
+                value="relu4_2",
+                label=T("style.content_layer"),
+                elem_id="style-content-layer",
             )
-            content_weight = Slider(
-                0, 10, 1, step=0.1, label=T("style.content_weight"), elem_id="style-content-weight"
-            )
+            content_weight = Slider(0, 10, 1, step=0.1, label=T("style.content_weight"), elem_id="style-content-weight")
             gr.Markdown(T("style.weights"), elem_classes="hint")
             weights = {
                 layer: Slider(0, 10, 1, step=0.1, label=layer, elem_id=f"style-{layer}") for layer in slow.STYLE_LAYERS
@@ -138,9 +141,7 @@ class _Tab:
                 yield shown, made, gr.skip()
         seconds = time.monotonic() - started
         seen = [request.painting, request.photo, step.images]
-        matrices = [
-            self.store.turn.run("job", partial(slow.grams, request, picture, self.store)) for picture in seen
-        ]
+        matrices = [self.store.turn.run("job", partial(slow.grams, request, picture, self.store)) for picture in seen]
         yield shown | views.kept(made) | {"seconds": seconds}, made, views.story(request, step, matrices)
 
     def keep(self, made: Travelling | None) -> Any:

@@ -1,6 +1,5 @@
 """Figures of super-resolution: known errors give known figures, and bicubic gives the published one."""
 
-import math
 import os
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from imagegen.data.folders import pictures_in
 from imagegen.data.photos import cropped, shrunk
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
-from imagegen.evaluation.sr import evaluate_sr, evaluate_sr_real, luma, perceptual_distance, psnr, ssim
+from imagegen.evaluation.sr import evaluate_sr, evaluate_sr_real, perceptual_distance
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
-from imagegen.models.sr import SuperResolver
+from imagegen.models.sr import SuperResolver, psnr
 
 
 @pytest.fixture
@@ -60,31 +59,10 @@ def store(tmp_path: Path) -> ModelStore:
     return ModelStore(tmp_path / "all", torch.device("cpu"))
 
 
-def test_luma_runs_from_16_to_235() -> None:
-    pictures = torch.stack([torch.full((3, 9, 10), -1.0), torch.ones(3, 9, 10)])
-    assert luma(pictures).shape == (2, 1, 1, 2)
-    assert torch.allclose(luma(pictures)[:, 0, 0, 0], torch.tensor([16.0, 235.0]), atol=0.01)
-
-
-def test_psnr_of_a_known_error(photo: Image.Image) -> None:
-    high_res = to_tensor(photo)
-    one_level_off = high_res + 1 / 127.5
-    assert psnr(one_level_off, high_res) == pytest.approx(20 * math.log10(255 * 255 / 219), abs=0.01)
-
-
-def test_the_border_is_not_judged(photo: Image.Image) -> None:
-    high_res = to_tensor(photo)
-    spoilt = torch.zeros_like(high_res)
-    spoilt[..., 4:-4, 4:-4] = high_res[..., 4:-4, 4:-4]
-    assert psnr(spoilt, high_res) == math.inf
-    assert ssim(spoilt, high_res) == 1
-
-
-def test_ssim_and_perceptual_distance_tell_worse_from_better(photo: Image.Image, squeezenet: SqueezeNet) -> None:
+def test_perceptual_distance_tells_worse_from_better(photo: Image.Image, squeezenet: SqueezeNet) -> None:
     high_res = to_tensor(photo)
     noise = torch.randn(high_res.shape, generator=torch.Generator().manual_seed(0))
     better, worse = (high_res + amount * noise for amount in (0.02, 0.2))
-    assert 1 > ssim(better, high_res) > ssim(worse, high_res)
     distances = [perceptual_distance(squeezenet, restored, high_res) for restored in (high_res, better, worse)]
     assert 0 == distances[0] < distances[1] < distances[2] < 4
 

@@ -1,10 +1,22 @@
-"""The super-resolution network: what goes in, what comes out, and how it begins."""
+"""The super-resolution network: what goes in, what comes out, and how it begins; and how near that is."""
 
+import math
+from typing import cast
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
-from imagegen.models.sr import PatchCritic, SuperResolver, upscale
+from imagegen.images import to_tensor
+from imagegen.models.sr import PatchCritic, SuperResolver, luma, psnr, ssim, upscale
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((97, 82), Image.Resampling.BICUBIC)
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -44,6 +56,7 @@ def test_a_pixel_sees_no_further_than_its_convolutions_reach() -> None:
     low_res = noise(1, 3, 17, 17).requires_grad_()
     network(low_res)[0, :, 32:36, 32:36].sum().backward()  # the middle pixel's block
     assert low_res.grad is not None
+    assert network.context == 6
     rows = low_res.grad.abs().sum(dim=(0, 1, 3)).nonzero()[:, 0]
     assert (rows.min(), rows.max()) == (2, 14)
 
@@ -75,3 +88,36 @@ def test_the_critics_layers_do_not_magnify() -> None:
             if isinstance(layer, torch.nn.Conv2d)
         ]
     assert torch.allclose(torch.stack(largest), torch.ones(5), atol=0.05)
+
+
+def test_luma_runs_from_16_to_235() -> None:
+    pictures = torch.stack([torch.full((3, 9, 10), -1.0), torch.ones(3, 9, 10)])
+    assert luma(pictures).shape == (2, 1, 1, 2)
+    assert torch.allclose(luma(pictures)[:, 0, 0, 0], torch.tensor([16.0, 235.0]), atol=0.01)
+
+
+def test_psnr_of_a_known_error(photo: Image.Image) -> None:
+    high_res = to_tensor(photo)
+    one_level_off = high_res + 1 / 127.5
+    assert psnr(one_level_off, high_res) == pytest.approx(20 * math.log10(255 * 255 / 219), abs=0.01)
+
+
+def test_the_border_is_not_judged(photo: Image.Image) -> None:
+    high_res = to_tensor(photo)
+    spoilt = torch.zeros_like(high_res)
+    spoilt[..., 4:-4, 4:-4] = high_res[..., 4:-4, 4:-4]
+    assert psnr(spoilt, high_res) == math.inf
+    assert ssim(spoilt, high_res) == 1
+
+
+def test_ssim_is_that_of_torchmetrics(photo: Image.Image) -> None:
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    high_res = to_tensor(photo)
+    noise = torch.randn(high_res.shape, generator=torch.Generator().manual_seed(0))
+    values = [ssim(high_res + amount * noise, high_res) for amount in (0.02, 0.2)]
+    assert 1 > values[0] > values[1]
+    for amount, value in zip((0.02, 0.2), values, strict=True):
+        pair = luma(high_res + amount * noise), luma(high_res)
+        theirs = cast(torch.Tensor, structural_similarity_index_measure(*pair, data_range=255.0))
+        assert value == pytest.approx(theirs.item(), abs=1e-5)

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save
 
 from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import to_pictures, to_tensor
-from imagegen.recipes import from_json, from_link, read_recipe, to_json, to_link, to_png
+from imagegen.recipes import from_json, from_link, picture_sha256, read_recipe, to_json, to_link, to_png
 from imagegen.tasks import registry
-from imagegen.tasks.registry import TASKS, recipe_of, replay, sample, verify
+from imagegen.tasks.registry import TASKS, Task, recipe_of, replay, request_of, sample, sample_from, verify
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "diffusion-digits": {"count": 4, "seed": SEEDS - 2, "solver": "ddim", "steps": 3, "eta": 0.5, "guidance_scale": 2},
@@ -27,7 +28,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "vae-place": {"z": (0.5, -0.5), "plane": "ae-mnist-2d"},
     "vae-plane": {"count": 4, "seed": 5, "offsets": (0, 3)},
 }
+TAKING: dict[str, dict[str, Any]] = {"upscale": {}, "upscale-pleasing": {"pleasing": 0.3}, "upscale-real": {}}
+"""Of the tasks that take a picture."""
 GOLDEN = "golden/tensors.safetensors"
+DRAWING = [task for task in TASKS.values() if not task.pictures]
+PICTURE = Image.effect_noise((9, 7), 90).convert("RGB")
 
 
 @pytest.fixture
@@ -36,15 +41,19 @@ def own_store(checkpoints: Path, tmp_path: Path) -> ModelStore:
     return ModelStore(shutil.copytree(checkpoints, tmp_path / "checkpoints"), torch.device("cpu"))
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_every_task_draws_with_its_default_request(name: str, store: ModelStore) -> None:
-    *_, last = TASKS[name].run(TASKS[name].request(), store)
+@pytest.mark.parametrize("task", DRAWING, ids=lambda task: task.name)
+def test_every_task_draws_with_its_default_request(task: Task, store: ModelStore) -> None:
+    *_, last = task.run(task.request(), store)
     assert last.images.dim() == 4
-    assert TASKS[name].name == name
-    assert TASKS[name].checkpoint in store.names()
 
 
-@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_its_name_and_a_checkpoint(store: ModelStore) -> None:
+    for name, task in TASKS.items():
+        assert task.name == name
+        assert task.checkpoint in store.names()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
 def test_a_recipe_makes_its_picture_again_through_file_and_link(name: str, store: ModelStore) -> None:
     task = TASKS[name]
     request = task.request(**REQUESTS[name])
@@ -58,11 +67,66 @@ def test_a_recipe_makes_its_picture_again_through_file_and_link(name: str, store
         assert (again - to_tensor(picture)).abs().max() <= 1.01 / 255
 
 
-def test_a_recipe_names_weights_and_inputs(store: ModelStore) -> None:
-    recipe = recipe_of(TASKS["gan"], TASKS["gan"].request(seed=8), store, index=2, inputs=("a" * 64,))
+def test_a_recipe_names_the_weights(store: ModelStore) -> None:
+    recipe = recipe_of(TASKS["gan"], TASKS["gan"].request(seed=8), store, index=2)
     assert (recipe.task, recipe.checkpoint, recipe.seed, recipe.index) == ("gan", "gan-mnist", 8, 2)
     assert recipe.sha256 == store.checkpoint("gan-mnist").sha256()
-    assert recipe.inputs == ("a" * 64,)
+    assert recipe.inputs == ()
+
+
+@pytest.mark.parametrize("name", TAKING)
+def test_what_went_in_is_named_and_must_be_brought_again(name: str, store: ModelStore) -> None:
+    task, x = TASKS[name], to_tensor(PICTURE)
+    request = task.request(**{task.pictures[0]: x}, **TAKING[name])
+    *_, last = task.run(request, store)
+    (picture,) = to_pictures(last.images)
+    recipe = recipe_of(task, request, store)
+    assert recipe.inputs == (picture_sha256(PICTURE),)
+    assert recipe.request == TAKING[name]
+    file = to_png(picture, recipe)
+    assert b"compositeWithTrainedAlgorithmicMedia" in file
+    assert (replay(read_recipe(file), store, [x]) - to_tensor(picture)).abs().max() <= 1.01 / 255
+    for others in ((), (x.flip(3),), (x, x)):
+        with pytest.raises(InputError, match="bring that picture"):
+            request_of(recipe, store, others)
+
+
+def test_a_recipe_that_names_a_picture_nobody_takes_is_refused(store: ModelStore) -> None:
+    recipe = recipe_of(TASKS["gan"], TASKS["gan"].request(), store)
+    with pytest.raises(InputError, match="something gan does not know"):
+        request_of(replace(recipe, inputs=(picture_sha256(PICTURE),)), store, [to_tensor(PICTURE)])
+
+
+def test_the_same_picture_has_the_same_name_in_any_file() -> None:
+    assert picture_sha256(PICTURE) == picture_sha256(PICTURE.copy())
+    assert picture_sha256(Image.new("L", (2, 3), 7)) == picture_sha256(Image.new("RGB", (2, 3), (7, 7, 7)))
+    assert picture_sha256(Image.new("RGB", (2, 3))) != picture_sha256(Image.new("RGB", (3, 2)))
+
+
+def test_pictures_come_out_under_their_names(store: ModelStore) -> None:
+    given = [("a.png", PICTURE), ("b/c.jpg", PICTURE.rotate(180))]
+    made = list(sample_from("srgan-x4", given, {"pleasing": 0.3}, store))
+    assert [name for name, _, _ in made] == ["a.png", "b/c.jpg"]
+    for (_, before), (_, after, recipe) in zip(given, made, strict=True):
+        assert after.size == (4 * before.width, 4 * before.height)
+        assert (replay(recipe, store, [to_tensor(before)]) - to_tensor(after)).abs().max() <= 1.01 / 255
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "options", "reason"),
+    [
+        ("gan-mnist", PICTURE, {}, "gan-mnist takes no pictures"),
+        ("digit-classifier", PICTURE, {}, "draws no pictures"),
+        ("sr-x4", PICTURE, {"pleasing": 1}, "sr-x4 does not know one of the options pleasing"),
+        ("srgan-x4", PICTURE, {"pleasing": 2}, "a.png: pleasing must be a number from 0 to 1"),
+        ("sr-x4", Image.new("RGB", (513, 512)), {}, "a.png: A picture to enlarge may have 512×512 pixels in all"),
+    ],
+)
+def test_pictures_that_cannot_be_worked_on(
+    name: str, picture: Image.Image, options: dict[str, Any], reason: str, store: ModelStore
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        next(sample_from(name, [("a.png", picture)], options, store))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +166,12 @@ def test_samples_are_the_same_in_batches_of_any_size(
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("digit-classifier", {}, "draws no pictures; choose one of .*gan-mnist, vae-celeba, vae-mnist, vae-mnist-2d.$"),
+        (
+            "digit-classifier",
+            {},
+            "draws no pictures; choose one of .*gan-mnist, .*vae-celeba, vae-mnist, vae-mnist-2d.$",
+        ),
+        ("sr-x4", {}, "sr-x4 works on pictures: name a file or a folder with --input"),
         ("../gan-mnist", {}, "draws no pictures"),
         ("gan-mnist", {"colour": "red", "digit": 3}, "does not know one of the options colour, digit"),
         ("gan-mnist", {"digit": 11}, "digit must be a whole number from 0 to 9"),
@@ -132,7 +201,7 @@ def test_other_outputs_than_the_golden_ones_are_found(name: str, own_store: Mode
 
 def test_every_golden_picture_is_made_again(own_store: ModelStore) -> None:
     checkpoint = own_store.checkpoint("gan-mnist")
-    for task in TASKS.values():
+    for task in DRAWING:
         request = task.request()
         *_, last = task.run(request, own_store)
         recipe = recipe_of(task, request, own_store)
