@@ -18,7 +18,7 @@ from imagegen.errors import InputError
 from imagegen.models.diffusion import SCHEDULES
 from imagegen.models.gan import MEASURES
 from imagegen.recipes import Recipe
-from imagegen.tasks import checks
+from imagegen.tasks import checks, style_slow
 from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
@@ -91,6 +91,11 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
 PUT_TOGETHER = {
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
     *(f"example.{name}" for name in (*EXAMPLES, *STYLES)),
+    *("photo", "painting"),
+    *(f"style.features.{name}" for name in style_slow.NETWORKS),
+    *(f"style.pooling.{name}" for name in style_slow.POOLINGS),
+    *(f"style.start.{name}" for name in style_slow.STARTS),
+    *(f"grams.{name}" for name in ("painting", "photo", "result")),
     *(f"diff.model.{name}" for name in (DIGITS, FACES)),
     *(f"diff.race.lane{i + 1}" for i in range(LANES)),
     *(f"denoise.{panel}{text}" for panel in ("x_t", "noise", "x0") for text in ("", ".text")),
