@@ -35,7 +35,7 @@ from imagegen.cards import Card
 from imagegen.devices import DeviceLock, layout
 from imagegen.errors import CheckpointError
 
-__all__ = ["CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
+__all__ = ["ASSETS", "CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
 
 CLASSES = (
     "attributes.FaceAttributes",

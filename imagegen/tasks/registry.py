@@ -13,7 +13,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, picture_sha256, read_recipe
-from imagegen.tasks import diffusion, gan, sr, style_slow, vae
+from imagegen.tasks import diffusion, gan, sr, style, style_slow, vae
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "verify"]
 
@@ -52,6 +52,7 @@ TASKS = {
         Task("diffusion-faces", diffusion.FACES, diffusion.FaceRequest, diffusion.run),
         Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
         Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
+        Task("style", style.FAST, style.StyleRequest, style.run, style.PICTURES),
         Task("style-slow", style_slow.FEATURES, style_slow.SlowRequest, style_slow.run, style_slow.PICTURES),
         Task("upscale", sr.FAITHFUL, sr.UpscaleRequest, sr.run, ("picture",)),
         Task("upscale-pleasing", sr.PLEASING, sr.PleasingRequest, sr.run, ("picture",)),

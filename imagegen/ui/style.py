@@ -13,10 +13,13 @@ from imagegen.errors import ImageGenError
 from imagegen.models.gatys import gatys
 from imagegen.models.style import Objective, gram
 from imagegen.tasks import style_slow as slow
+from imagegen.tasks.style import FAST
 from imagegen.ui import style_views as views
 from imagegen.ui.bringing import STYLES, photo_and_examples
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
+from imagegen.ui.style_api import add_endpoints
+from imagegen.ui.style_fast import FastSection
 from imagegen.ui.widgets import source, widget
 from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, seed_with_dice, steps_in_turn
 
@@ -31,6 +34,7 @@ def build(store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
     with gr.Tab(T("style.tab"), id="style"):
         try:
             _Tab(store, travelling)
+            add_endpoints(store)
         except ImageGenError as problem:
             reason = {key: str(value) for key, value in problem.values.items()}
             widget("off", {"template": problem.template, "values": reason}, elem_id="style-off")
@@ -52,6 +56,7 @@ class _Tab:
             with gr.Column(min_width=320):
                 gr.Markdown(T("style.painting.title"))
                 photo_and_examples(self.painting, "painting-", STYLES, "painting")
+        self.fast = self._fast(travelling)
         gr.Markdown(T("style.slow.title"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=340):
@@ -80,12 +85,21 @@ class _Tab:
         network = {name: self.controls[name] for name in ("features", "pooling", "seed")}
         job(layers_run, layers_stop, self.reconstruct, {**pictures, **network}, [self.layers])
 
+    def _fast(self, travelling: gr.State) -> FastSection | None:
+        """The section, or why there is none."""
+        if FAST in self.store.names():
+            return FastSection(self.store, travelling, self.painting)
+        gr.Markdown(T("style.fast.title"))
+        gr.Markdown(T("style.fast.missing"), elem_classes="hint")
+        return None
+
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
         power = Slider(-1, 4, 2, step=0.1, label=T("style.power"), info=T("style.power.info"), elem_id="style-power")
         iterations = Slider(1, 500, 120, step=1, label=T("style.iterations"), elem_id="style-iterations")
         size = Slider(slow.MIN_SIZE, slow.MAX_SIZE, 256, step=32, label=T("style.size"), elem_id="style-size")
+        starts = (*slow.STARTS, *(("fast",) if self.fast else ()))
         start = gr.Radio(
-            [(T(f"style.start.{name}"), name) for name in slow.STARTS], value="photo", label=T("style.start"),
+            [(T(f"style.start.{name}"), name) for name in starts], value="photo", label=T("style.start"),
             elem_id="style-start",
         )  # fmt: skip
         run = gr.Button(T("style.run"), variant="primary", elem_id="style-run")

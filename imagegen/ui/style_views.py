@@ -38,17 +38,23 @@ def slow_request(
     made: Travelling | None,
     style_power: object,
     start: str,
+    fast: Travelling | None = None,
     **values: Any,
 ) -> slow.SlowRequest:
-    """A request of the page's values; to go on from nothing is to begin with the photo."""
+    """A request of the page's values; to go on from nothing is to begin with the photo.
+
+    Args:
+        made, fast: the last results of the slow and of the fast way.
+    """
     weight = 10**style_power if isinstance(style_power, int | float) and abs(style_power) < 10 else style_power
-    picture = to_tensor(made.picture) if made and start == "picture" else None
+    result = {"picture": made, "fast": fast}.get(start)
+    picture = to_tensor(result.picture) if result else None
     layers = tuple(values.pop(layer) for layer in slow.STYLE_LAYERS)
     return slow.SlowRequest(
         photo_of(travelling),
         painting_of(painting),
         picture,
-        start="photo" if start == "picture" and picture is None else start,
+        start="picture" if picture is not None else "photo" if start in ("picture", "fast") else start,
         style_weight=weight,  # type: ignore[arg-type]
         layer_weights=layers,
         **values,
