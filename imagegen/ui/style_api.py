@@ -17,7 +17,7 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
 from imagegen.ui.style_views import after, slow_recipe
 from imagegen.ui.widgets import saved
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -103,7 +103,7 @@ def add_endpoints(store: ModelStore) -> None:
             "start": start, "content_layer": content_layer, "content_weight": content_weight,
             "style_weight": style_weight, "layer_weights": layer_weights, "smoothness": smoothness, "seed": seed,
         }  # fmt: skip
-        request = slow.SlowRequest(*pictures, **values)  # type: ignore[arg-type]
+        request = slow.SlowRequest(*pictures, **values)
         recipe, pace = slow_recipe(request, store), Pace()
         for step in steps_in_turn(slow.run(request, store), store, "job"):
             if not (pace.due() or step.index == step.total):
@@ -122,18 +122,13 @@ def add_endpoints(store: ModelStore) -> None:
 
     if task.FAST in store.names():
         fast = {"style": [], "weights": [], "strength": 1, "keep_colours": False, "size": task.WHOLE}
-        endpoint(stylize, {**pictures("photo", "painting"), **_fields(fast)}, outputs(), JOB)
+        endpoint(stylize, {**pictures("photo", "painting"), **fields(**fast)}, outputs(), JOB)
     values = {
         "features": slow.FEATURES, "pooling": "average", "size": 256, "iterations": 100, "optimizer": "lbfgs",
         "start": "photo", "content_layer": "relu4_2", "content_weight": 1, "style_weight": 100,
         "layer_weights": [1, 1, 1, 1, 1], "smoothness": 3, "seed": 0,
     }  # fmt: skip
-    endpoint(stylize_slow, {**pictures("photo", "painting", "picture"), **_fields(values)}, outputs(), JOB)
-
-
-def _fields(values: dict[str, Any]) -> dict[str, gr.components.Component]:
-    """One for each value, which hands on what it is given: the request checks it."""
-    return {name: gr.JSON(value, label=name, visible=False) for name, value in values.items()}
+    endpoint(stylize_slow, {**pictures("photo", "painting", "picture"), **fields(**values)}, outputs(), JOB)
 
 
 def _brought(picture: Image.Image | None) -> Any:
