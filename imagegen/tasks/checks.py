@@ -71,7 +71,7 @@ def choices(name: str, value: object, options: Sequence[str]) -> tuple[str, ...]
 
 
 def flag(name: str, value: object) -> bool:
-    """Yes or no.
+    """True or false, and no number or word for it.
 
     Raises:
         InputError: it is something else.

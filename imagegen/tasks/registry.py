@@ -157,7 +157,9 @@ def sample_from(
         try:
             request = _asked(task, {task.pictures[0]: to_tensor(picture)}, options)
         except InputError as problem:
-            raise InputError("{source}: {problem}", source=source, problem=problem) from problem
+            raise InputError(
+                "The picture {source} does not fit: {problem}", source=source, problem=problem
+            ) from problem
         *_, last = task.run(request, store)
         yield source, to_pictures(last.images)[0], recipe_of(task, request, store)
 

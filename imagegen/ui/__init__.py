@@ -10,7 +10,7 @@ import gradio as gr
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
 from imagegen.recipes import to_png
-from imagegen.ui import diffusion, diffusion_views, gan, style, vae
+from imagegen.ui import diffusion, diffusion_views, gan, sr, style, vae
 from imagegen.ui.language import LANGUAGES, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
@@ -34,6 +34,7 @@ def create_app(store: ModelStore) -> gr.Blocks:
             vae.build(store, travelling, tabs)
             diffusion.build(store, travelling, tabs)
             style.build(store, travelling, tabs)
+            sr.build(store, travelling)
     return app  # type: ignore[no-any-return]
 
 

@@ -118,8 +118,13 @@ def test_pictures_come_out_under_their_names(store: ModelStore) -> None:
         ("gan-mnist", PICTURE, {}, "gan-mnist takes no pictures"),
         ("digit-classifier", PICTURE, {}, "draws no pictures"),
         ("sr-x4", PICTURE, {"pleasing": 1}, "sr-x4 does not know one of the options pleasing"),
-        ("srgan-x4", PICTURE, {"pleasing": 2}, "a.png: pleasing must be a number from 0 to 1"),
-        ("sr-x4", Image.new("RGB", (513, 512)), {}, "a.png: A picture to enlarge may have 512×512 pixels in all"),
+        ("srgan-x4", PICTURE, {"pleasing": 2}, "a.png does not fit: pleasing must be a number from 0 to 1"),
+        (
+            "sr-x4",
+            Image.new("RGB", (513, 512)),
+            {},
+            "a.png does not fit: A picture to enlarge may have 512×512 pixels in all",
+        ),
     ],
 )
 def test_pictures_that_cannot_be_worked_on(

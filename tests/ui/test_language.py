@@ -22,9 +22,11 @@ from imagegen.tasks import checks, style_slow
 from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
+from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL
 from imagegen.ui.bringing import EXAMPLES, STYLES
 from imagegen.ui.diffusion_views import TRAITS, curves
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
+from imagegen.ui.sr_views import BICUBIC
 
 PACKAGE = Path(errors.__file__).parent
 UI = PACKAGE / "ui"
@@ -72,7 +74,7 @@ def test_an_error_can_be_said_in_chinese(template: str) -> None:
 
 def test_every_field_that_an_error_names_has_a_chinese_name() -> None:
     checked = [word for call in calls("whole", "number", "seed", under=PACKAGE / "tasks") for word in strings(call)]
-    chosen = [word for call in calls("choice") for word in strings(call.args[0])]
+    chosen = [word for call in calls("choice", "flag") for word in strings(call.args[0])]
     lists = [word for call in calls("choices", "numbers") for word in strings(call.args[0])]
     each = [f"each of {name}" for name in lists]
     named = {*checked, *chosen, *lists, *each, *(field.name for field in fields(Recipe))}
@@ -94,8 +96,11 @@ PUT_TOGETHER = {
     *("photo", "painting"),
     *(f"style.features.{name}" for name in style_slow.NETWORKS),
     *(f"style.pooling.{name}" for name in style_slow.POOLINGS),
-    *(f"style.start.{name}" for name in style_slow.STARTS),
+    *(f"style.start.{name}" for name in (*style_slow.STARTS, "fast")),
+    *(key for key in locale("en") if key.startswith("styles.")),
     *(f"grams.{name}" for name in ("painting", "photo", "result")),
+    *(f"sr.way.{name}{text}" for name in (BICUBIC, FAITHFUL, PLEASING, REAL, "truth") for text in ("", ".text")),
+    *(f"truth.{figure}" for figure in ("psnr", "ssim", "distance", "invented")),
     *(f"diff.model.{name}" for name in (DIGITS, FACES)),
     *(f"diff.race.lane{i + 1}" for i in range(LANES)),
     *(f"denoise.{panel}{text}" for panel in ("x_t", "noise", "x0") for text in ("", ".text")),

@@ -1,0 +1,144 @@
+"""The super-resolution tab: a picture four times as large, and what of it was recovered and what invented."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imagegen.checkpoints import ModelStore
+from imagegen.errors import ImageGenError, InputError
+from imagegen.images import to_pictures, to_tensor
+from imagegen.models import sr as networks
+from imagegen.recipes import to_png
+from imagegen.tasks import sr as task
+from imagegen.tasks import sr_truth, tiles
+from imagegen.tasks.registry import TASKS, recipe_of
+from imagegen.ui import sr_views as views
+from imagegen.ui.bringing import photo_and_examples
+from imagegen.ui.language import T
+from imagegen.ui.sr_api import add_endpoints
+from imagegen.ui.widgets import data_url, source, widget
+from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, steps_in_turn
+
+__all__ = ["build"]
+
+
+def build(store: ModelStore, travelling: gr.State) -> None:
+    """Add the tab to the page; `travelling` holds the visitor's current picture.
+
+    A damaged checkpoint turns the tab off, with the reason in its place. What needs a network that is not there
+    says so.
+    """
+    with gr.Tab(T("sr.tab"), id="sr"):
+        try:
+            _Tab(store, travelling)
+            add_endpoints(store)
+        except ImageGenError as problem:
+            reason = {key: str(value) for key, value in problem.values.items()}
+            widget("off", {"template": problem.template, "values": reason}, elem_id="sr-off")
+
+
+class _Tab:
+    """Components by name, and the handlers that turn their values into requests."""
+
+    def __init__(self, store: ModelStore, travelling: gr.State) -> None:
+        self.store = store
+        self.names = views.models(store)
+        self.subject = gr.State(None)
+        gr.Markdown(T("sr.intro"), elem_classes="intro")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=8, min_width=340):
+                self.enlarge = widget("enlarge", {"there": self.names})
+            with gr.Column(scale=3, min_width=280):
+                controls = self._controls()
+                run = gr.Button(T("sr.run"), variant="primary", elem_id="sr-run")
+                stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="sr-stop")
+                photo_and_examples(travelling, "sr-")
+                gr.Markdown(T("sr.terms"), elem_classes="hint")
+        gr.Markdown(T("sr.ways.title"))
+        widget("ways", {"there": self.names})
+        gr.Markdown(T("sr.truth.title"))
+        self.truth = widget("truth")
+        with gr.Accordion(T("story.title"), open=False):
+            gr.Markdown(T("sr.story"))
+            self.losses = widget("losses", {"losses": self._losses()})
+            code = (task.run, tiles.in_tiles, networks.SuperResolver.forward, networks.upscale)
+            widget("listing", source(*code, networks.luma, networks.psnr), elem_id="sr-listing")
+        outputs = [self.enlarge, self.truth, self.losses, self.subject]
+        job(run, stop, self.stream, {**controls, "travelling": travelling}, outputs)
+        live([travelling.change], self.note_new, {}, [self.enlarge])
+        self.enlarge.select(
+            named(self.keep, {"subject": self.subject}), [self.subject], [self.enlarge, travelling],
+            show_progress="hidden", api_visibility="private", **JOB,
+        )  # fmt: skip
+
+    def _controls(self) -> dict[str, Any]:
+        labels = {task.FAITHFUL: T("sr.model.clean"), task.REAL: T("sr.model.real")}
+        sources = [(T("sr.source.whole"), "whole"), (T("sr.source.truth"), "truth")]
+        source = gr.Radio(sources, value="whole", label=T("sr.source"), info=T("sr.source.info"), elem_id="sr-source")
+        model = gr.Radio(
+            [(label, name) for name, label in labels.items() if name in self.names], value=task.FAITHFUL,
+            label=T("sr.model"), elem_id="sr-model",
+        )  # fmt: skip
+        if task.REAL not in self.names:
+            gr.Markdown(T("sr.real.missing"), elem_classes="hint")
+        return {"source": source, "model": model}
+
+    def _losses(self) -> dict[str, str]:
+        """What each network was trained to make small, as its card says."""
+        return {name: str(self.store.checkpoint(name).card().training.get("loss", "")) for name in self.names}
+
+    # Handlers
+
+    def note_new(self) -> dict[str, str]:
+        """The page presses Run where the tab is looked at, or when it is next."""
+        return {"kind": "new"}
+
+    def stream(self, source: str, model: str, travelling: Travelling | None) -> Iterator[Any]:
+        """Enlarge the picture, a tile a step; then hold the results against the truth, where it is known."""
+        subject = views.subject(self.names, travelling, source, model)
+        names = views.ways(self.names, subject)
+        yield views.start(subject, names), None, None, subject
+        started = time.monotonic()
+        steps = task.enlarge(to_tensor(subject.low_res), names, self.store)
+        for step in steps_in_turn(steps, self.store, "job"):
+            yield views.tile(names, step), gr.skip(), gr.skip(), gr.skip()
+        seconds = time.monotonic() - started
+        results = dict(zip(names, to_pictures(step.images), strict=True))
+        ways = {views.BICUBIC: views.bicubic(subject.low_res), **results}
+        back = views.given_back(ways, subject)
+        yield views.done(results, seconds, step.total), gr.skip(), {"back": back}, gr.skip()
+        if subject.truth is not None:
+            yield from self._judged(subject.truth, ways, back)
+
+    def _judged(self, truth: Image.Image, ways: dict[str, Image.Image], back: dict[str, Any]) -> Iterator[Any]:
+        mixes = views.MIXES if task.PLEASING in ways else ()
+        between = [views.mixed(ways[task.FAITHFUL], ways[task.PLEASING], share) for share in mixes]
+        for step in steps_in_turn(sr_truth.judge(truth, [*ways.values(), *between], self.store), self.store, "job"):
+            if not step.verdicts:
+                yield NOTHING
+        judged = dict(zip(ways, step.verdicts, strict=False))
+        curve = list(zip(mixes, step.verdicts[len(ways) :], strict=True))
+        if mixes:
+            curve = [(0.0, judged[task.FAITHFUL]), *curve, (1.0, judged[task.PLEASING])]
+        losses = {"back": back, "l1": {name: verdict.l1 for name, verdict in judged.items()}}
+        yield gr.skip(), views.verdicts(judged, curve), losses, gr.skip()
+
+    def keep(self, subject: views.Subject | None, event: gr.EventData) -> Iterator[Any]:
+        """The picture at the slider's place, made again with its recipe: to download, or as the visitor's own."""
+        if subject is None:
+            raise InputError("There is no picture yet; draw one, upload one or make one first.")
+        asked = event._data if isinstance(event._data, dict) else {}
+        request = views.request(subject, self.names, asked.get("pleasing", 0))
+        for step in steps_in_turn(task.run(request, self.store), self.store, "job"):
+            images = step.images
+            yield NOTHING
+        (picture,) = to_pictures(images)
+        kind = next(each for each in TASKS.values() if each.request is type(request))
+        recipe = recipe_of(kind, request, self.store)
+        if asked.get("take"):
+            yield {"kind": "taken"}, Travelling(picture, recipe)
+        else:
+            yield {"kind": "file", "png": data_url(to_png(picture, recipe))}, gr.skip()
