@@ -48,7 +48,7 @@ function buttons() {
   return node("div", { class: "buttons" },
     node("button", { type: "button", onclick: () => trigger("select") }, t("take")),
     node("button", { type: "button", class: "onward", onclick: onward }, t("gatys.onward")),
-    node("button", { type: "button", onclick: () => save(value.picture, "painted.png") }, t("download")));
+    node("button", { type: "button", onclick: () => save(value.picture, "result.png") }, t("download")));
 }
 
 function go(i) {

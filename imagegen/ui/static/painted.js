@@ -18,7 +18,7 @@ function show() {
     node("span", { class: "hint" }, t("painted.took", { size: value.size, seconds: value.seconds.toFixed(2) })),
     node("div", { class: "buttons" },
       node("button", { type: "button", onclick: () => trigger("select") }, t("take")),
-      node("button", { type: "button", onclick: () => save(value.after, "painted.png") }, t("download")))));
+      node("button", { type: "button", onclick: () => save(value.after, "result.png") }, t("download")))));
 }
 
 async function draw() {
