@@ -2,6 +2,7 @@
 const { t, node, onLanguage } = window.imagegen;
 const SIDE = 320; // pixels, longer side of what is sent
 const QUALITY = 0.85;
+const PATIENCE = 5000; // milliseconds without an answer, and another snapshot is sent
 const video = node("video", { playsinline: "", muted: "" });
 const canvas = node("canvas", {});
 const painted = node("img", {});
@@ -12,7 +13,7 @@ let pace = null; // seconds from snapshot to painting, smoothed
 let problem = "";
 
 function snap() {
-  if (!stream) return;
+  if (!stream || !video.videoWidth) return;
   const scale = SIDE / Math.max(video.videoWidth, video.videoHeight);
   canvas.width = Math.round(video.videoWidth * scale);
   canvas.height = Math.round(video.videoHeight * scale);
@@ -60,6 +61,7 @@ async function receive() {
   else stop(); // nobody looks
 }
 
+setInterval(() => { if (performance.now() - sent > PATIENCE) snap(); }, PATIENCE / 5);
 watch("value", receive);
 onLanguage(draw);
 draw();
