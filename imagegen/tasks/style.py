@@ -108,9 +108,10 @@ def run(request: StyleRequest, store: ModelStore) -> Iterator[TileStep]:
     code = code_of(request, store)
     photo = fitted(request.photo, request.size)
     height, width = photo.shape[2:]
-    whole = _padded(fitted(photo, min(request.size, WHOLE))).to(store.device)
-    with torch.no_grad():
-        moments = network.moments(whole, code)
+    moments = None
+    if request.size > WHOLE:
+        with torch.no_grad():
+            moments = network.moments(_padded(fitted(photo, WHOLE)).to(store.device), code)
 
     def paint(tile: Tensor) -> Tensor:
         painted = network.paint(tile.to(store.device), code, moments).cpu()
