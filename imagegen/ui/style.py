@@ -94,7 +94,9 @@ class _Tab:
         return None
 
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
-        power = Slider(-1, 4, 2, step=0.1, label=T("style.power"), info=T("style.power.info"), elem_id="style-power")
+        power = Slider(
+            *views.POWERS, 2, step=0.1, label=T("style.power"), info=T("style.power.info"), elem_id="style-power"
+        )
         iterations = Slider(1, 500, 120, step=1, label=T("style.iterations"), elem_id="style-iterations")
         size = Slider(slow.MIN_SIZE, slow.MAX_SIZE, 256, step=32, label=T("style.size"), elem_id="style-size")
         starts = (*slow.STARTS, *(("fast",) if self.fast else ()))

@@ -11,12 +11,15 @@ from torch import Tensor
 from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import Recipe, to_link, to_png
+from imagegen.tasks import checks
 from imagegen.tasks import style_slow as slow
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.bringing import EXAMPLES, STYLES, example
 from imagegen.ui.widgets import data_url, jpeg, plain_png
 from imagegen.ui.wiring import Travelling
 
+POWERS = (-1, 4)
+"""Of ten, between which style may be weighed over content."""
 GRAM_SIDE = 64
 """Pixels of a drawn Gram matrix; larger ones are averaged down to it."""
 PAPER, INK = (247, 245, 241), (68, 84, 180)
@@ -46,7 +49,7 @@ def slow_request(
     Args:
         made, fast: the last results of the slow and of the fast way.
     """
-    weight = 10**style_power if isinstance(style_power, int | float) and abs(style_power) < 10 else style_power
+    weight = 10 ** checks.number("style_power", style_power, *POWERS)
     result = {"picture": made, "fast": fast}.get(start)
     picture = to_tensor(result.picture) if result else None
     layers = tuple(values.pop(layer) for layer in slow.STYLE_LAYERS)
@@ -55,7 +58,7 @@ def slow_request(
         painting_of(painting),
         picture,
         start="picture" if picture is not None else "photo" if start in ("picture", "fast") else start,
-        style_weight=weight,  # type: ignore[arg-type]
+        style_weight=weight,
         layer_weights=layers,
         **values,
     )
