@@ -31,5 +31,5 @@ def add_sr_checkpoints(folder: Path) -> None:
 
 
 def _write(folder: Path, network: nn.Module, kind: str, args: dict[str, int], example: dict[str, Tensor]) -> None:
-    card = Card("Made up.", "other", "noise", {"command": "none", "seed": 0})
+    card = Card("Made up.", "other", "noise", {"command": "none", "seed": 0, "loss": "made up"})
     write_checkpoint(folder, network, {"class": kind, "args": args}, card, example, {})

@@ -1,4 +1,4 @@
-"""FID by solver and steps, and loss by noise level: what a card calls them, read back and drawn.
+"""FID by solver and steps, loss by noise level, distortion against perception: what a card calls them, and drawn.
 
 Light to import: the page reads them too.
 """
@@ -11,10 +11,28 @@ from itertools import pairwise
 
 from imagegen.cards import Card
 
-__all__ = ["charts", "fid_name", "line_chart", "loss_curve", "loss_name", "solver_table"]
+__all__ = [
+    "MIXTURES",
+    "PERCEPTUAL",
+    "TRADE",
+    "charts",
+    "fid_name",
+    "line_chart",
+    "loss_curve",
+    "loss_name",
+    "mixture",
+    "mixture_curve",
+    "solver_table",
+]
 
 _FID = re.compile(r"FID-[\d.]+k (\S+) (\d+) steps")
 _LOSS = re.compile(r"loss at t (\d+) to (\d+)")
+
+MIXTURES = (0, 25, 50, 75)
+"""Percents of `srgan-x4` that are measured beside itself; the rest is `sr-x4`."""
+PERCEPTUAL = "perceptual distance over bicubic's"
+TRADE = "assets/distortion-and-perception.svg"
+"""The file that shows one against the other."""
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 48, 556, 64, 308
@@ -50,6 +68,26 @@ def loss_curve(card: Card) -> list[tuple[int, int, float]]:
     return sorted((int(name[1]), int(name[2]), loss) for name, loss in found if name)
 
 
+def mixture(percent: int) -> str:
+    """What follows the name of a figure that was measured on a mixture: ` of 25 % srgan-x4`."""
+    return f" of {percent} % srgan-x4"
+
+
+def mixture_curve(card: Card) -> list[tuple[float, float]]:
+    """(PSNR below that of sr-x4, perceptual distance over bicubic's) on Set14, from sr-x4 to srgan-x4.
+
+    Last comes bicubic interpolation, whose distance is 1. Empty where it was not measured.
+    """
+    ways = [*map(mixture, MIXTURES), "", " of bicubic"]
+    values = {name: figure["value"] for name, figure in card.figures.items()}
+    values[f"Set14: {PERCEPTUAL} of bicubic"] = 1.0
+    try:
+        points = [(values[f"Set14: PSNR{way}"], values[f"Set14: {PERCEPTUAL}{way}"]) for way in ways]
+    except KeyError:
+        return []
+    return [(points[0][0] - psnr, distance) for psnr, distance in points]
+
+
 def charts(card: Card) -> dict[str, str]:
     """Drawings of the curves that the card holds, as file of the checkpoint -> SVG."""
     drawn = {}
@@ -60,6 +98,9 @@ def charts(card: Card) -> dict[str, str]:
         drawn["assets/loss-by-timestep.svg"] = line_chart(
             {"loss": points}, "Loss by noise level", "t", "mean squared error of the velocity"
         )
+    if curve := mixture_curve(card):
+        lines = {"bicubic": curve[-1:], "sr-x4": curve[:1], "srgan-x4": curve[:-1]}
+        drawn[TRADE] = line_chart(lines, "Distortion and perception, Set14", "PSNR below that of sr-x4, dB", PERCEPTUAL)
     return drawn
 
 

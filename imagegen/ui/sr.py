@@ -63,7 +63,8 @@ class _Tab:
         self.truth = widget("truth")
         with gr.Accordion(T("story.title"), open=False):
             gr.Markdown(T("sr.story"))
-            self.losses = widget("losses", {"losses": self._losses()})
+            self.told = views.losses(store, self.names)
+            self.losses = widget("losses", self.told)
             code = (task.run, tiles.in_tiles, networks.SuperResolver.forward, networks.upscale)
             widget("listing", source(*code, networks.luma, networks.psnr), elem_id="sr-listing")
         outputs = [self.enlarge, self.truth, self.losses, self.subject]
@@ -86,21 +87,17 @@ class _Tab:
             gr.Markdown(T("sr.real.missing"), elem_classes="hint")
         return {"source": source, "model": model}
 
-    def _losses(self) -> dict[str, str]:
-        """What each network was trained to make small, as its card says."""
-        return {name: str(self.store.checkpoint(name).card().training.get("loss", "")) for name in self.names}
-
     # Handlers
 
-    def note_new(self) -> dict[str, str]:
+    def note_new(self) -> dict[str, Any]:
         """The page presses Run where the tab is looked at, or when it is next."""
-        return {"kind": "new"}
+        return {"kind": "new", "there": self.names}
 
     def stream(self, source: str, model: str, travelling: Travelling | None) -> Iterator[Any]:
         """Enlarge the picture, a tile a step; then hold the results against the truth, where it is known."""
         subject = views.subject(self.names, travelling, source, model)
         names = views.ways(self.names, subject)
-        yield views.start(subject, names), None, None, subject
+        yield views.start(subject, names), None, self.told, subject
         started = time.monotonic()
         steps = task.enlarge(to_tensor(subject.low_res), names, self.store)
         for step in steps_in_turn(steps, self.store, "job"):
@@ -109,7 +106,7 @@ class _Tab:
         results = dict(zip(names, to_pictures(step.images), strict=True))
         ways = {views.BICUBIC: views.bicubic(subject.low_res), **results}
         back = views.given_back(ways, subject)
-        yield views.done(results, seconds, step.total), gr.skip(), {"back": back}, gr.skip()
+        yield views.done(results, seconds, step.total), gr.skip(), {**self.told, "back": back}, gr.skip()
         if subject.truth is not None:
             yield from self._judged(subject.truth, ways, back)
 
@@ -123,7 +120,7 @@ class _Tab:
         curve = list(zip(mixes, step.verdicts[len(ways) :], strict=True))
         if mixes:
             curve = [(0.0, judged[task.FAITHFUL]), *curve, (1.0, judged[task.PLEASING])]
-        losses = {"back": back, "l1": {name: verdict.l1 for name, verdict in judged.items()}}
+        losses = {**self.told, "back": back, "l1": {name: verdict.l1 for name, verdict in judged.items()}}
         yield gr.skip(), views.verdicts(judged, curve), losses, gr.skip()
 
     def keep(self, subject: views.Subject | None, event: gr.EventData) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import shrunk, spoilt
+from imagegen.evaluation.curves import TRADE
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.sr import SCALE
 from imagegen.tasks import checks, sr_truth
@@ -60,6 +61,14 @@ def models(store: ModelStore) -> list[str]:
     for name in names:
         store.checkpoint(name).verify()
     return names
+
+
+def losses(store: ModelStore, names: Sequence[str]) -> dict[str, Any]:
+    """What each network was trained to make small, as its card says, and the plot of the mixtures if there is one."""
+    trained = {name: str(store.checkpoint(name).card().training.get("loss", "")) for name in names}
+    drawn = task.PLEASING in names and TRADE in store.checkpoint(task.PLEASING).files("assets")
+    plot = data_url(store.checkpoint(task.PLEASING).read(TRADE), "svg+xml") if drawn else None
+    return {"losses": trained, "plot": plot}
 
 
 def subject(names: Sequence[str], travelling: Travelling | None, source: str, model: str) -> Subject:

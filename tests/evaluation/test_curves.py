@@ -12,6 +12,8 @@ from imagegen.evaluation.curves import (
     BOTTOM,
     LEFT,
     LINE_HEIGHT,
+    MIXTURES,
+    PERCEPTUAL,
     RIGHT,
     TOP,
     charts,
@@ -19,6 +21,8 @@ from imagegen.evaluation.curves import (
     line_chart,
     loss_curve,
     loss_name,
+    mixture,
+    mixture_curve,
     solver_table,
 )
 
@@ -71,6 +75,25 @@ def test_each_curve_is_drawn_as_far_as_it_was_measured(card: Card) -> None:
     assert [len(line) for line in lines(fids)] == [2, 1]
     assert {"ddim", "dpm++", "5", "10", "20", "50", "100", "steps", "FID"} <= named(fids).keys()
     assert [len(line) for line in lines(losses)] == [3]
+
+
+def test_distortion_is_drawn_against_perception() -> None:
+    ways = [*map(mixture, MIXTURES), "", " of bicubic"]
+    values = {f"Set14: PSNR{way}": 28.0 - i / 4 for i, way in enumerate(ways)}
+    values |= {f"Set14: {PERCEPTUAL}{way}": 0.8 - i / 10 for i, way in enumerate(ways[:-1])}
+    card = Card(
+        "It draws.", "mit", "noise", figures={key: {"value": value, "how": "h"} for key, value in values.items()}
+    )
+    curve = mixture_curve(card)
+    assert curve == [
+        pytest.approx(each) for each in [(0, 0.8), (0.25, 0.7), (0.5, 0.6), (0.75, 0.5), (1, 0.4), (1.25, 1)]
+    ]
+    drawing = charts(card)["assets/distortion-and-perception.svg"]
+    assert {"bicubic", "sr-x4", "srgan-x4"} <= named(drawing).keys()
+    assert sorted(map(len, lines(drawing))) == [1, 1, 5]
+    del card.figures[f"Set14: PSNR{mixture(50)}"]
+    assert mixture_curve(card) == []
+    assert not charts(card)
 
 
 def test_points_lie_where_their_values_say() -> None:

@@ -15,6 +15,7 @@ from imagegen.data.folders import pictures_in
 from imagegen.data.photos import cropped, shrunk
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
+from imagegen.evaluation.curves import MIXTURES, PERCEPTUAL, mixture, mixture_curve
 from imagegen.evaluation.sr import evaluate_sr, evaluate_sr_real, perceptual_distance
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
@@ -83,6 +84,30 @@ def test_all_figures_of_a_network(store: ModelStore, sources: Sources, photo: Im
         assert figures[f"{title}: PSNR of bicubic"]["value"] == pytest.approx(bicubic, abs=1e-3)
         assert "mean of 2 photos" in figures[f"{title}: PSNR"]["how"]
     assert figures["Set14: PSNR"]["bar"] == "≥ 27.6"
+
+
+def test_mixtures_of_both_networks_are_measured(store: ModelStore, sources: Sources) -> None:
+    config = {"class": "sr.SuperResolver", "args": {"width": 4, "blocks": 1}}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.default_generator.manual_seed(0)
+        network = SuperResolver(4, 1).eval()
+        network.tail.weight.mul_(20)
+    example = {"low_res": torch.zeros(1, 3, 4, 4)}
+    write_checkpoint(store.folder / "srgan-x4", network, config, Card("made up", "other", "noise"), example, {})
+    faithful = evaluate_sr(store, "sr-x4", sources)
+    figures = evaluate_sr(store, "srgan-x4", sources)
+    assert len(figures) == 2 * (5 + 3 * 4) + 1
+    for title in ("Set5", "Set14"):
+        for key in ("PSNR", "SSIM", PERCEPTUAL):
+            assert figures[f"{title}: {key}{mixture(0)}"]["value"] == pytest.approx(
+                faithful[f"{title}: {key}"]["value"]
+            )
+        psnrs = [figures[f"{title}: PSNR{way}"]["value"] for way in (*map(mixture, MIXTURES), "")]
+        assert len(set(psnrs)) == 5
+        assert min(psnrs) in (psnrs[0], psnrs[-1])  # the error is convex along a straight line
+    assert figures[f"Set14: {PERCEPTUAL}"]["bar"] == "≤ 0.6"
+    card = Card("made up", "other", "noise", figures=figures)
+    assert len(mixture_curve(card)) == 6
 
 
 def test_figures_on_spoilt_pictures_have_no_bar(store: ModelStore, sources: Sources) -> None:

@@ -105,3 +105,11 @@ def test_a_seed_has_32_bits() -> None:
             checks.seed(value)
     with pytest.raises(InputError, match="second_seed must be"):
         checks.seed(-1, "second_seed")
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, "true", "", None, [True], math.nan])
+def test_what_is_neither_true_nor_false_is_refused(value: Any) -> None:
+    assert checks.flag("shrink_first", True) is True
+    assert checks.flag("shrink_first", False) is False
+    with pytest.raises(InputError, match="shrink_first must be true or false"):
+        checks.flag("shrink_first", value)

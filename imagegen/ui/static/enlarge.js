@@ -1,6 +1,6 @@
 // A picture four times as large: it fills in tile by tile over bicubic interpolation, and a slider mixes two networks.
 const { t, node, picture, compare, save, onLanguage } = window.imagegen;
-const { there } = props.value; // sent once
+const { there } = props.value; // there before anything is enlarged
 const BICUBIC = "bicubic";
 let about = null; // what is enlarged
 let sheets = {}; // a canvas for each way
@@ -41,7 +41,6 @@ function tell() {
 }
 
 async function begin(value) {
-  pending = false;
   [about, done, at] = [value, null, { index: 0, total: 1 }];
   const low = await picture(value.bicubic);
   sheets = { [BICUBIC]: sheet(low, value.size) };
@@ -66,12 +65,15 @@ async function finish(value) {
   done = value;
   blend();
   draw();
-  if (pending) run();
 }
 
+// What came last is enlarged as soon as this tab is looked at and nothing runs any more.
 function run() {
+  if (!pending || !element.checkVisibility()) return;
   const button = document.querySelector("#sr-run");
-  if (button?.checkVisibility() && element.checkVisibility()) button.click();
+  if (!button?.checkVisibility()) return setTimeout(run, 300);
+  pending = false;
+  button.click();
 }
 
 function come() {
@@ -80,7 +82,7 @@ function come() {
     return;
   }
   pending = true;
-  if (about === null || done !== null) run();
+  run();
 }
 
 function ask(take) {
@@ -150,7 +152,7 @@ share.addEventListener("input", slide);
 
 // The first visit needs no click, and neither does a picture that came while another tab was open.
 new IntersectionObserver(([entry]) => {
-  if (entry.isIntersecting && pending) setTimeout(run, 50);
+  if (entry.isIntersecting) setTimeout(run, 50);
 }).observe(element.querySelector(".enlarge"));
 
 onLanguage(draw);

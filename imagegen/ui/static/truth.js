@@ -42,8 +42,8 @@ function draw() {
   const best = winners(value.ways);
   root.replaceChildren(
     node("div", { class: "row-of", style: `--columns:${names.length}` }, ...names.map((name) => way(name, value.ways[name], best))),
-    node("p", { class: "hint legend" }, node("span", { class: "swatch invented" }), t("truth.legend.invented"),
-      node("span", { class: "swatch lost" }), t("truth.legend.lost")),
+    node("div", { class: "hint legend" }, node("span", {}, node("span", { class: "swatch invented" }), t("truth.legend.invented")),
+      node("span", {}, node("span", { class: "swatch lost" }), t("truth.legend.lost"))),
     node("p", { class: "hint" }, t(names.includes("srgan-x4") ? "truth.text.both" : "truth.text")), curves(value));
   root.dataset.drawn = names.join(" ");
 }
