@@ -36,7 +36,7 @@ from imagegen.devices import DeviceLock, layout
 from imagegen.errors import CheckpointError
 from imagegen.models.attention import WatchedAttention
 
-__all__ = ["CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
+__all__ = ["ASSETS", "CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
 
 CLASSES = (
     "attributes.FaceAttributes",

@@ -174,15 +174,19 @@ def sample(
 ) -> None:
     """Write 00000.png ..., or pictures named as those of --input, and recipes.jsonl; picture i uses seed + i.
 
-    The family's options follow: --digit 7.
+    The family's options follow: --digit 7, or --style NAME_OR_FILE.
     """
     from imagegen.checkpoints import ModelStore
     from imagegen.data.folders import pictures_at
     from imagegen.devices import choose_device
+    from imagegen.images import open_picture, to_tensor
     from imagegen.recipes import to_json, to_png
     from imagegen.tasks import registry
 
     store, options = ModelStore(checkpoints, choose_device(device)), _family_options(context.args)
+    if (painting := Path(str(options.get("style", "")))).is_file():  # not the name of a style
+        options["painting"] = to_tensor(open_picture(painting))
+        del options["style"]
     drawn: Iterator[tuple[str, Image.Image, Recipe]]
     if given is None:
         numbered = enumerate(registry.sample(name, count, seed, options, store))

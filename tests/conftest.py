@@ -9,6 +9,7 @@ import pytest
 import torch
 from made_up_diffusion import add_diffusion_checkpoints
 from made_up_sr import add_sr_checkpoints
+from made_up_style import add_style_checkpoints
 from made_up_vaes import add_vae_checkpoints
 from made_up_words import add_text_checkpoint
 
@@ -80,6 +81,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> P
     add_diffusion_checkpoints(folder)
     add_text_checkpoint(folder)
     add_sr_checkpoints(folder)
+    add_style_checkpoints(folder)
     add_vae_checkpoints(folder)
     return folder
 

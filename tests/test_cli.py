@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_up_style import STYLES
 from PIL import Image
 from typer.testing import CliRunner, Result
 
@@ -156,6 +157,28 @@ def test_pictures_that_go_in_come_out_under_the_same_names(
             assert (picture.mode, picture.size) == ("RGB", (48, 36))
             again = replay(recipe, store, [to_tensor(before.convert("RGB"))])
             assert (again - to_tensor(picture)).abs().max() <= 1.01 / 255
+
+
+def test_a_style_is_a_name_or_a_file(photos: Path, checkpoints: Path, tmp_path: Path) -> None:
+    options = ["--checkpoints", checkpoints, "--device", "cpu", "--size", 64]
+    made = {}
+    for style in (STYLES[0], photos / "a.jpg"):
+        folder = tmp_path / str(len(made))
+        result = call(
+            "sample", "style-fast", "--input", photos / "a.png", "--style", style, *options, "--output", folder
+        )
+        assert result.exit_code == 0, result.output
+        made[style] = read_recipe(folder / "a.png")
+    named, taken = made.values()
+    assert (named.request["style"], len(named.inputs)) == ([STYLES[0]], 1)
+    assert (taken.request["style"], len(taken.inputs)) == (["painting"], 2)
+    slow = ["style-features", "--style", photos / "a.jpg", "--iterations", 2, "--output", tmp_path / "slow"]
+    result = call("sample", *slow, "--input", photos / "a.png", *options)
+    assert result.exit_code == 0, result.output
+    assert read_recipe(tmp_path / "slow" / "a.png").request["iterations"] == 2
+    result = call("sample", "style-fast", "--input", photos / "a.png", "--style", "mona-lisa", *options)
+    assert result.exit_code == 1
+    assert "each of style must be one of painting, hokusai" in result.output
 
 
 def test_one_file_goes_in_whatever_it_is_called(photos: Path, checkpoints: Path, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from imagegen.data.pictures import Sources
 from imagegen.data.styles import squares, styles
 from imagegen.evaluation.features import as_saved
 from imagegen.evaluation.measures import Figures, figure
+from imagegen.models.gatys import gatys
 from imagegen.models.perceptual import load_vgg
-from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork, Objective, gatys
+from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork, Objective
 
 __all__ = ["Judge", "evaluate_fast", "evaluate_features"]
 
@@ -51,9 +52,10 @@ def evaluate_fast(store: ModelStore, name: str, sources: Sources, pairs: tuple[i
     for split, kind, bar in (("test", "held-out styles", "≤ 2.5"), ("named", "named styles", "≤ 1.5")):
         over_slow, unchanged_over_slow = [], []
         photo_count, style_count = pairs or PAIRS.get(store.device.type, PAIRS["cpu"])
-        for photo, painting in judge.pairs(split, photo_count, style_count):
+        for photo, painting, style in judge.pairs(split, photo_count, style_count):
             with torch.no_grad():
-                fast = judge.loss(network(photo, painting), photo, painting)
+                code = _code(store, name, style) if split == "named" else network.encode(painting)
+                fast = judge.loss(network.paint(photo, code), photo, painting)
             slow = judge.loss(_slowly(judge.objective, photo, painting), photo, painting)
             over_slow.append(fast / slow)
             unchanged_over_slow.append(judge.loss(photo, photo, painting) / slow)
@@ -65,7 +67,7 @@ def evaluate_fast(store: ModelStore, name: str, sources: Sources, pairs: tuple[i
             f"loss over that of {ITERATIONS} L-BFGS iterations, {kind}": figure(mean(over_slow), how, bar),
             f"loss of the unchanged photo over the same, {kind}": figure(mean(unchanged_over_slow), how, "≥ 10"),
         }
-    photo, painting = next(judge.pairs("named", 1, 1))
+    photo, painting, _ = next(judge.pairs("named", 1, 1))
     code = network.encode(painting)
     ratio = _times_slower(
         _iterations(judge.objective, photo, painting), lambda: network.paint(photo, code), store.device
@@ -86,7 +88,7 @@ def evaluate_features(store: ModelStore, name: str, sources: Sources, pairs: tup
     ours = Objective(partial(network.features, last="relu3_1"))
     over_vgg, over_unchanged = [], []
     counts = pairs or PAIRS.get(store.device.type, PAIRS["cpu"])
-    for photo, painting in judge.pairs("named", *counts):
+    for photo, painting, _ in judge.pairs("named", *counts):
         loss = judge.loss(_slowly(ours, photo, painting), photo, painting)
         over_vgg.append(loss / judge.loss(_slowly(judge.objective, photo, painting), photo, painting))
         over_unchanged.append(loss / judge.loss(photo, photo, painting))
@@ -94,7 +96,7 @@ def evaluate_features(store: ModelStore, name: str, sources: Sources, pairs: tup
         f"geometric mean of {len(over_vgg)} pairs, {counts[0]} held-out photos x {counts[1]} named styles at {SIDE}², "
         f"{ITERATIONS} L-BFGS iterations"
     )
-    photo, painting = next(judge.pairs("named", 1, 1))
+    photo, painting, _ = next(judge.pairs("named", 1, 1))
     speed = _times_slower(
         _iterations(judge.objective, photo, painting), _iterations(ours, photo, painting), store.device
     )
@@ -115,14 +117,16 @@ class Judge:
         self.device, self.sources = device, sources
         self.objective = Objective(load_vgg(sources.features).to(device))
 
-    def pairs(self, split: str, photo_count: int, style_count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every photo with every style, both (1, 3, 256, 256) in [-1, 1], spread evenly over what there is."""
-        chosen = (
-            _spread(photos(self.sources.root(), "validation"), photo_count),
-            _spread(list(styles(self.sources.root(1), split).values()), style_count),
-        )
+    def pairs(self, split: str, photo_count: int, style_count: int) -> Iterator[tuple[Tensor, Tensor, str]]:
+        """Every photo with every style, both (1, 3, 256, 256) in [-1, 1], and the style's name.
+
+        They are spread evenly over what there is.
+        """
+        names, paintings = zip(*_spread(list(styles(self.sources.root(1), split).items()), style_count), strict=True)
+        chosen = _spread(photos(self.sources.root(), "validation"), photo_count), paintings
         of_photos, of_styles = (squares(pictures, SIDE).to(self.device) / 127.5 - 1 for pictures in chosen)
-        return product(torch.split(of_photos, 1), torch.split(of_styles, 1))
+        named = list(zip(torch.split(of_styles, 1), names, strict=True))
+        return ((photo, style, name) for photo, (style, name) in product(torch.split(of_photos, 1), named))
 
     @torch.no_grad()
     def loss(self, picture: Tensor, photo: Tensor, painting: Tensor) -> float:
@@ -130,6 +134,11 @@ class Judge:
         _, grams = self.objective.measure(painting)
         content, style = self.objective.losses(as_saved(picture).to(self.device), contents, grams)
         return (content + STYLE_WEIGHT * style).item()
+
+
+def _code(store: ModelStore, name: str, style: str) -> Tensor:
+    """The code (1, code) that a named style is shipped with."""
+    return store.asset(name, style)[None].to(store.device)
 
 
 def _slowly(objective: Objective, photo: Tensor, painting: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from imagegen.errors import CheckpointError
 
-__all__ = ["SqueezeNet", "Vgg19", "feature_distance", "load_squeezenet", "load_vgg"]
+__all__ = ["SqueezeNet", "Vgg19", "feature_distance", "load_squeezenet", "load_vgg", "vgg_is_here"]
 
 VGG_BLOCKS = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512, 512, 512, 512))
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
@@ -104,14 +104,15 @@ def load_vgg(folder: Path | None, last: str = "relu3_1", average: bool = False) 
         CheckpointError: the file is not there or is another network.
     """
     if folder is None:
-        from torchvision.models import VGG19_Weights, vgg19
+        from torchvision.models import VGG19_Weights
 
+        tensors = VGG19_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
         vgg = Vgg19(last, "zeros", average)
-        given = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features
-        convolutions = [layer for layer in given if isinstance(layer, nn.Conv2d)]
-        for ours, theirs in zip(vgg.layers.values(), convolutions, strict=False):
-            ours.load_state_dict(theirs.state_dict())
+        weights = [key for key in tensors if key.startswith("features.") and key.endswith(".weight")]
         with torch.no_grad():
+            for layer, key in zip(vgg.layers.values(), weights, strict=False):
+                layer.weight.copy_(tensors[key])  # type: ignore[operator]
+                layer.bias.copy_(tensors[key.replace("weight", "bias")])  # type: ignore[operator]
             vgg.preprocess.weight.copy_(torch.diag(1 / IMAGENET_STD)[..., None, None])
             vgg.preprocess.bias.copy_(-IMAGENET_MEAN / IMAGENET_STD)  # type: ignore[union-attr]
     else:
@@ -120,6 +121,14 @@ def load_vgg(folder: Path | None, last: str = "relu3_1", average: bool = False) 
         names = {f"layers.{name}": f"conv{name.removeprefix('relu')}" for name in vgg.layers}
         _load(vgg, {key: tensors.get(_renamed(key, names)) for key in vgg.state_dict()}, folder / VGG_FILE)
     return vgg.eval().requires_grad_(False)
+
+
+def vgg_is_here() -> bool:
+    """Whether torchvision's VGG-19 lies in torch's cache, so that loading it opens no connection."""
+    from torchvision.models import VGG19_Weights
+
+    name = Path(str(VGG19_Weights.IMAGENET1K_V1.url)).name
+    return (Path(torch.hub.get_dir()) / "checkpoints" / name).is_file()
 
 
 def load_squeezenet(folder: Path | None) -> SqueezeNet:

@@ -4,11 +4,10 @@
 | --- | --- |
 | `gram` | G = F Fᵀ / (H W): which features occur together, wherever they are (Gatys et al. 2016) |
 | `Objective` | α content + β style; `STYLE_WEIGHT` is β / α |
-| `gatys` | gradient descent on the pixels themselves |
 | `FastStyle` | one pass of a network instead (Johnson et al. 2016), told the style by a code (Ghiasi et al. 2017) |
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,25 +18,19 @@ __all__ = [
     "STYLE_WEIGHT",
     "FastStyle",
     "FeatureNetwork",
-    "GatysStep",
     "Objective",
     "StyleEncoder",
+    "differences",
     "distance",
-    "gatys",
     "gram",
     "total_variation",
 ]
 
 STYLE_WEIGHT = 3.0
 """A photo as it is then scores ten times what 300 iterations of L-BFGS make of it, or more."""
-RANGE_WEIGHT = 100.0
-"""Holds pixels within [-1, 1] by a spring outside: cutting them off after each step would mislead L-BFGS."""
-HISTORY = 20
-"""Past gradients from which L-BFGS guesses the curvature."""
-LBFGS_UNIT = 1_000.0
-"""The loss is scaled to start here, since L-BFGS ignores changes that are small in absolute numbers."""
-ADAM_STEP = 0.02
-"""Of 2 from black to white."""
+
+
+Moments = list[tuple[Tensor, Tensor]]
 
 
 def gram(features: Tensor) -> Tensor:
@@ -78,77 +71,25 @@ class Objective:
 
     def losses(self, pictures: Tensor, contents: Sequence[Tensor], grams: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """How far `pictures` are from those contents, and from those grams: (B,) each."""
+        content, style = self.by_layer(pictures, contents, grams)
+        return content.sum(0), style.sum(0)
+
+    def by_layer(self, pictures: Tensor, contents: Sequence[Tensor], grams: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The same, of each layer over all scales: (content layers, B) and (style layers, B)."""
         own_contents, own_grams = self.measure(pictures)
-        return distance(own_contents, contents), distance(own_grams, grams)
+        pairs = (self.content, own_contents, contents), (self.style, own_grams, grams)
+        content, style = (differences(a, b).view(self.scales, len(layers), -1).sum(0) for layers, a, b in pairs)
+        return content, style
+
+
+def differences(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+    """Mean squared difference of each pair, (pairs, B)."""
+    return torch.stack([(a.float() - b.float()).square().flatten(1).mean(1) for a, b in zip(ours, theirs, strict=True)])
 
 
 def distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
     """Sum of mean squared differences, (B,)."""
-    return torch.stack(
-        [(a.float() - b.float()).square().flatten(1).mean(1) for a, b in zip(ours, theirs, strict=True)]
-    ).sum(0)
-
-
-@dataclass(frozen=True)
-class GatysStep:
-    """Where an optimisation stands: `picture` (1, 3, H, W) in [-1, 1] after `index` of `total` iterations.
-
-    `content` and `style` are the losses that the iteration began with.
-    """
-
-    index: int
-    total: int
-    picture: Tensor
-    content: float
-    style: float
-
-
-def gatys(
-    objective: Objective,
-    photo: Tensor,
-    painting: Tensor,
-    iterations: int = 300,
-    style_weight: float = STYLE_WEIGHT,
-    smoothness: float = 0.0,
-    optimizer: str = "lbfgs",
-    start: Tensor | None = None,
-) -> Iterator[GatysStep]:
-    """Change pixels until they share the photo's content and the painting's Gram matrices (Gatys et al. 2016).
-
-    Args:
-        photo: (1, 3, H, W) in [-1, 1].
-        painting: (1, 3, H', W') in [-1, 1].
-        smoothness: weight of `total_variation`.
-        optimizer: `lbfgs` or `adam`.
-        start: first picture, or None for the photo.
-    """
-    with torch.no_grad():
-        contents, _ = objective.measure(photo)
-        _, grams = objective.measure(painting)
-        x = (photo if start is None else start).clone()
-        content, style = objective.losses(x, contents, grams)
-    x.requires_grad_()
-    unit = LBFGS_UNIT / max((content + style_weight * style).item(), 1e-6)
-    descend: torch.optim.Optimizer = (
-        torch.optim.Adam([x], lr=ADAM_STEP)
-        if optimizer == "adam"
-        else torch.optim.LBFGS([x], max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0)
-    )
-
-    @torch.enable_grad()
-    def loss() -> Tensor:
-        nonlocal content, style
-        descend.zero_grad()
-        content, style = objective.losses(x, contents, grams)
-        outside = (x.abs() - 1).clamp(min=0).square().mean()
-        whole = content + style_weight * style + smoothness * total_variation(x) + RANGE_WEIGHT * outside
-        scaled = unit * whole.sum()
-        scaled.backward()  # type: ignore[no-untyped-call]
-        return scaled
-
-    for index in range(iterations):
-        descend.step(loss)  # type: ignore[arg-type]
-        yield GatysStep(index + 1, iterations, x.detach().clamp(-1, 1), content.item(), style.item())
+    return differences(ours, theirs).sum(0)
 
 
 class FeatureNetwork(nn.Module):
@@ -258,19 +199,41 @@ class FastStyle(nn.Module):
         """Paintings (B, 3, H, W) in [-1, 1] -> codes (B, code)."""
         return self.encoder(paintings)  # type: ignore[no-any-return]
 
-    def paint(self, photos: Tensor, codes: Tensor) -> Tensor:
-        """Photos (B, 3, H, W) in [-1, 1], sides divisible by 4, and codes (B, code) -> pictures like the photos."""
+    def paint(self, photos: Tensor, codes: Tensor, moments: Moments | None = None) -> Tensor:
+        """Photos (B, 3, H, W) in [-1, 1], sides divisible by 4, and codes (B, code) -> pictures like the photos.
+
+        Args:
+            moments: of a whole picture, where `photos` are tiles of it; each by itself would have colours of its own.
+        """
+        given = iter(moments or ())
+        return self._painted(photos, codes, lambda x: next(given) if moments else _moments(x))
+
+    def moments(self, photos: Tensor, codes: Tensor) -> Moments:
+        """Variance and mean (B, C, 1, 1) of every channel that the style dresses, layer by layer."""
+        seen: Moments = []
+
+        def note(x: Tensor) -> tuple[Tensor, Tensor]:
+            seen.append(_moments(x))
+            return seen[-1]
+
+        self._painted(photos, codes, note)
+        return seen
+
+    def _painted(self, photos: Tensor, codes: Tensor, measure: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
         looks = self.modulation(F.relu(self.hidden(codes)))[:, :, None, None]
         look = iter(torch.split(looks, [2 * channels for channels in self.styled], dim=1))
+
+        def dressed(x: Tensor) -> Tensor:
+            return _dressed(x, next(look), *measure(x))
+
         x = photos
         for convolution in self.down:
-            x = F.relu(_dressed(convolution(x), next(look)))
+            x = F.relu(dressed(convolution(x)))
         for first, second in zip(self.residual[::2], self.residual[1::2], strict=True):
-            y = F.relu(_dressed(first(x), next(look)))
-            x = x + _dressed(second(y), next(look))
+            x = x + dressed(second(F.relu(dressed(first(x)))))
         for convolution in self.up:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = F.relu(_dressed(convolution(x), next(look)))
+            x = F.relu(dressed(convolution(x)))
         return torch.tanh(self.to_picture(x))
 
     def forward(self, photos: Tensor, paintings: Tensor) -> Tensor:
@@ -283,9 +246,12 @@ def _convolution(channels: int, width: int, stride: int = 1) -> nn.Conv2d:
     return convolution
 
 
-def _dressed(x: Tensor, look: Tensor) -> Tensor:
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
+
+
+def _dressed(x: Tensor, look: Tensor, variance: Tensor, mean: Tensor) -> Tensor:
     """Each channel of (B, C, H, W) brought to the mean and deviation that the style (B, 2C, 1, 1) asks for."""
-    variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
     scale, shift = look.chunk(2, dim=1)
     scale = (1 + scale) * torch.rsqrt(variance + 1e-5)
     return torch.addcmul(shift - mean * scale, x, scale)

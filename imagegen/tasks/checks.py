@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["choice", "choices", "flag", "number", "numbers", "seed", "settle", "text", "whole"]
+__all__ = ["choice", "choices", "flag", "number", "numbers", "seed", "settle", "text", "whole", "words"]
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -80,6 +80,19 @@ def flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InputError("{name} must be true or false.", name=name)
     return value
+
+
+def words(name: str, value: object, limit: int) -> tuple[str, ...]:
+    """At most `limit` different words: a list of them, or one text with commas between.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(value, str):
+        value = [word.strip() for word in value.split(",", limit) if word.strip()]
+    if not isinstance(value, list | tuple) or len(value) > limit or not all(isinstance(word, str) for word in value):
+        raise InputError("{name} must be a list of at most {limit} names.", name=name, limit=limit)
+    return tuple(dict.fromkeys(value))
 
 
 def seed(value: object, name: str = "seed") -> int:

@@ -11,7 +11,7 @@ from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
 from imagegen.recipes import to_png
 from imagegen.tasks.text_to_image import CHECKPOINT
-from imagegen.ui import diffusion, diffusion_views, gan, sr, text_to_image, vae
+from imagegen.ui import diffusion, diffusion_views, gan, sr, style, text_to_image, vae
 from imagegen.ui.language import LANGUAGES, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
@@ -35,6 +35,7 @@ def create_app(store: ModelStore) -> gr.Blocks:
             vae.build(store, travelling, tabs)
             diffusion.build(store, travelling, tabs)
             text_to_image.build(store, travelling, tabs)
+            style.build(store, travelling, tabs)
             sr.build(store, travelling)
     return app  # type: ignore[no-any-return]
 

@@ -24,6 +24,7 @@ from imagegen.ui.wiring import MAX_SIDE, Travelling, live
 __all__ = [
     "EXAMPLES",
     "EYES",
+    "STYLES",
     "align_face",
     "as_digit",
     "as_face",
@@ -36,6 +37,8 @@ __all__ = [
 FOLDER = Path(__file__).parent / "examples"
 EXAMPLES = ("chelsea", "astronaut", "coffee", "flower", "china", "rocket")
 """Photos that anyone may show; whose they are stands in the folder's ATTRIBUTION.md."""
+STYLES = ("strokes", "mosaic", "waves", "shapes")
+"""Pictures to take a style from, drawn by `scripts/example_styles.py`."""
 THUMBNAIL = 96
 
 EYES = ((0.388, 0.517), (0.607, 0.517))
@@ -53,26 +56,34 @@ def pad_and_upload(travelling: gr.State, prefix: str = "") -> None:
     live([upload.upload], _take_upload, {"picture": upload}, [travelling])
 
 
-def photo_and_examples(travelling: gr.State, prefix: str = "") -> None:
-    """Add the example photos, one click each, and an upload with webcam where the page stands; `prefix` as above."""
+def photo_and_examples(
+    travelling: gr.State, prefix: str = "", names: tuple[str, ...] = EXAMPLES, label: str = "photo"
+) -> None:
+    """Add examples, one click each, and an upload with webcam where the page stands; `prefix` as above.
+
+    Args:
+        travelling: takes what is brought, as a `Travelling`.
+        names: of the examples.
+        label: key of the words above the upload.
+    """
     thumbnails = [
         {"name": name, "png": data_url(jpeg(ImageOps.fit(example(name), (THUMBNAIL, THUMBNAIL))), "jpeg")}
-        for name in EXAMPLES
+        for name in names
     ]
     examples = widget("examples", thumbnails, elem_id=f"{prefix}examples")
     sources: list[Any] = ["upload", "webcam", "clipboard"]
-    upload = Picture(label=T("photo"), sources=sources, height=170, elem_id=f"{prefix}photo", elem_classes="upload")
+    upload = Picture(label=T(label), sources=sources, height=200, elem_id=f"{prefix}photo", elem_classes="upload")
     live([examples.select], _take_example, {}, [travelling])
     live([upload.input], _take_upload, {"picture": upload}, [travelling])
 
 
 def example(name: object) -> Image.Image:
-    """One of `EXAMPLES`, its longer side at most 512 pixels.
+    """One of `EXAMPLES` or `STYLES`, its longer side at most 512 pixels.
 
     Raises:
         InputError: there is none of that name.
     """
-    return open_picture(FOLDER / f"{checks.choice('example', name, EXAMPLES)}.jpg")
+    return open_picture(FOLDER / f"{checks.choice('example', name, (*EXAMPLES, *STYLES))}.jpg")
 
 
 def as_digit(subject: Travelling) -> Tensor:

@@ -20,7 +20,7 @@ from imagegen.tasks.registry import recipe_of
 from imagegen.ui import diffusion_views as views
 from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import plain_png, saved
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -137,13 +137,6 @@ def add_endpoints(store: ModelStore) -> None:
             for (name, steps), end in zip(request.lanes, ends, strict=True)
         ]
         yield saved(plain_png(grid([to_pictures(end.images)[0] for end in ends], len(ends), gap=0)), "race.png"), about
-
-    def field(value: Any, name: str) -> gr.components.Component:
-        kind = gr.JSON if isinstance(value, list) else gr.Textbox if isinstance(value, str) else gr.Number
-        return kind(value, label=name, visible=False)
-
-    def fields(**values: Any) -> dict[str, gr.components.Component]:
-        return {name: field(value, name) for name, value in values.items()}
 
     def outputs() -> list[gr.components.Component]:
         return [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]

@@ -29,6 +29,7 @@ __all__ = [
     "Pace",
     "Travelling",
     "endpoint",
+    "fields",
     "job",
     "last_step",
     "live",
@@ -208,6 +209,16 @@ def endpoint(
         api_description=inspect.getdoc(function),
         **lane,
     )
+
+
+def fields(**values: Any) -> dict[str, gr.components.Component]:
+    """For each value of an endpoint a hidden component that begins with it; lists and dictionaries are JSON."""
+
+    def field(name: str, value: Any) -> gr.components.Component:
+        kinds = {list: gr.JSON, dict: gr.JSON, str: gr.Textbox, bool: gr.Checkbox}
+        return kinds.get(type(value), gr.Number)(value, label=name, visible=False)  # type: ignore[no-any-return]
+
+    return {name: field(name, value) for name, value in values.items()}
 
 
 def seed_with_dice(prefix: str = "") -> gr.Number:

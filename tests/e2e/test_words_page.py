@@ -108,7 +108,7 @@ def test_nine_pictures_one_of_which_is_watched_taken_and_reopened(tab: Page, vis
     choose(tab, "words-solver", "unipc")
     with painted(tab):
         press(tab.locator("#words-run"))
-    thumbs, notes = tab.locator(".thumbs button"), tab.locator(".beside .note")
+    thumbs, notes = tab.locator(".several button"), tab.locator(".beside .note")
     expect(thumbs).to_have_count(9)
     expect(notes.first).to_have_text(
         "It was never taught “smilling”; what it knows that looks most like it: smiling, smile."

@@ -45,7 +45,8 @@ def store(tmp_path: Path) -> ModelStore:
         fast, features = FastStyle(code=8, width=12, blocks=1).eval(), FeatureNetwork(width=4).eval()
     config = {"class": "style.FastStyle", "args": {"code": 8, "width": 12, "blocks": 1}}
     example = {"photos": x, "paintings": x.clone()}
-    write_checkpoint(tmp_path / "checkpoints" / "style-fast", fast, config, card, example, {})
+    codes = {f"{i:02d}": torch.full((8,), float(i)) for i in range(4)}
+    write_checkpoint(tmp_path / "checkpoints" / "style-fast", fast, config, card, example, codes)
     config = {"class": "style.FeatureNetwork", "args": {"width": 4}}
     write_checkpoint(tmp_path / "checkpoints" / "style-features", features, config, card, {"x": x}, {})
     return ModelStore(tmp_path / "checkpoints", torch.device("cpu"))
@@ -69,6 +70,18 @@ def test_the_slow_way_is_far_ahead_of_an_untrained_network(store: ModelStore, so
     assert figures["speed over 12 Gatys iterations"]["value"] > 1
 
 
+def test_a_named_style_is_judged_by_the_code_that_it_is_shipped_with(store: ModelStore, sources: Sources) -> None:
+    figures = style.evaluate_fast(store, "style-fast", sources, pairs=(1, 1))
+    judge, network = style.Judge(store.device, sources), store.get("style-fast")
+    photo, painting, name = next(judge.pairs("named", 1, 1))
+    code = store.asset("style-fast", name)[None]
+    with torch.no_grad():
+        fast = judge.loss(network.paint(photo, code), photo, painting)
+    slow = judge.loss(style._slowly(judge.objective, photo, painting), photo, painting)
+    measured = figures["loss over that of 12 L-BFGS iterations, named styles"]["value"]
+    assert measured == pytest.approx(fast / slow, rel=1e-3)
+
+
 def test_features_are_judged_by_what_is_painted_with_them(store: ModelStore, sources: Sources) -> None:
     figures = style.evaluate_features(store, "style-features", sources, pairs=(1, 1))
     over_vgg, over_unchanged, speed, parameters = (figure["value"] for figure in figures.values())
@@ -81,7 +94,8 @@ def test_pairs_are_spread_over_photos_kept_back(sources: Sources) -> None:
     judge = style.Judge(torch.device("cpu"), sources)
     pairs = list(judge.pairs("named", 2, 2))
     assert len(pairs) == 4
-    kept_back, _ = (torch.cat(side) for side in zip(*pairs, strict=True))
+    assert [name for _, _, name in pairs] == ["00", "02"] * 2
+    kept_back = torch.cat([photo for photo, _, _ in pairs])
     assert kept_back.shape == (4, 3, 32, 32)
     assert torch.equal(kept_back[0], kept_back[1])
     assert not torch.equal(kept_back[0], kept_back[2])
@@ -89,7 +103,7 @@ def test_pairs_are_spread_over_photos_kept_back(sources: Sources) -> None:
 
 def test_the_loss_is_content_and_weighted_style(sources: Sources) -> None:
     judge = style.Judge(torch.device("cpu"), sources)
-    photo, painting = next(judge.pairs("named", 1, 1))
+    photo, painting, _ = next(judge.pairs("named", 1, 1))
     assert judge.loss(photo, photo, photo) == pytest.approx(0, abs=1e-9)
     style_alone, content_alone = judge.loss(photo, photo, painting), judge.loss(painting, photo, painting)
     contents, grams = judge.objective.measure(photo)

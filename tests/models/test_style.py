@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from imagegen.models.gatys import GatysStep, gatys
 from imagegen.models.style import (
     FastStyle,
     FeatureNetwork,
-    GatysStep,
     Objective,
     distance,
-    gatys,
     gram,
     total_variation,
 )
@@ -128,6 +127,38 @@ def test_gatys_starts_where_it_is_told_to(objective: Objective) -> None:
     first = next(gatys(objective, photo, painting, start=painting))
     assert first.style == 0
     assert first.content > 0
+
+
+def test_gatys_tells_the_losses_of_each_layer_and_weighs_them(objective: Objective) -> None:
+    photo, painting = noise(1, 3, 32, 32), noise(1, 3, 32, 32, seed=1)
+    plain, weighted = (
+        next(gatys(objective, photo, painting, layer_weights=weights, start=painting * 0.5))
+        for weights in (None, (0.0, 2.0, 1.0))
+    )
+    assert [*plain.style_layers] == ["relu1_1", "relu2_1", "relu3_1"]
+    assert [*plain.content_layers] == ["relu3_1"]
+    assert weighted.style_layers == plain.style_layers
+    assert plain.style == pytest.approx(sum(plain.style_layers.values()), rel=1e-4)
+    first, second, third = plain.style_layers.values()
+    assert weighted.style == pytest.approx(2 * second + third, rel=1e-4)
+    assert first > 0
+
+
+def test_gatys_rebuilds_a_photo_from_its_content_alone(objective: Objective) -> None:
+    photo, painting = noise(1, 3, 32, 32), noise(1, 3, 32, 32, seed=1)
+    begin = noise(1, 3, 32, 32, seed=2)
+    first, *_, last = gatys(objective, photo, painting, 60, start=begin, layer_weights=(0.0, 0.0, 0.0))
+    assert last.style == 0
+    assert last.content < 0.05 * first.content
+    assert (last.picture - photo).square().mean() < (begin - photo).square().mean()
+
+
+def test_tiles_with_the_moments_of_the_whole_are_parts_of_the_whole(fast: FastStyle) -> None:
+    photo, code = noise(1, 3, 64, 256), fast.encode(noise(1, 3, 32, 32, seed=1))
+    whole, moments = fast.paint(photo, code), fast.moments(photo, code)
+    left = fast.paint(photo[..., :160], code, moments)
+    torch.testing.assert_close(left[..., :96], whole[..., :96], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(fast.paint(photo[..., :160], code)[..., :96], whole[..., :96], atol=1e-3)
 
 
 def test_gatys_smooths_when_asked(objective: Objective) -> None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from imagegen.data.faces import _cropped
 from imagegen.errors import InputError
 from imagegen.images import to_digit, to_pictures
-from imagegen.ui.bringing import EXAMPLES, EYES, FOLDER, align_face, as_digit, as_face, example, eyes_in
+from imagegen.ui.bringing import EXAMPLES, EYES, FOLDER, STYLES, align_face, as_digit, as_face, example, eyes_in
 from imagegen.ui.wiring import Travelling
 
 PHOTO = (600, 400)
@@ -87,12 +87,12 @@ def test_a_drawing_is_cut_out_as_a_digit_and_one_made_here_is_left_alone() -> No
 
 def test_the_example_photos_are_there_in_colour_and_credited() -> None:
     credits = (FOLDER / "ATTRIBUTION.md").read_text(encoding="utf-8")
-    for name in EXAMPLES:
+    for name in (*EXAMPLES, *STYLES):
         photo = example(name)
         assert photo.mode == "RGB"
         assert 256 < max(photo.size) <= 512
         assert f"`{name}.jpg`" in credits
-    assert {file.stem for file in FOLDER.glob("*.jpg")} == set(EXAMPLES)
+    assert {file.stem for file in FOLDER.glob("*.jpg")} == {*EXAMPLES, *STYLES}
 
 
 @pytest.mark.parametrize("name", [None, "", "../examples/rocket", "mona-lisa", 3])

@@ -18,12 +18,12 @@ from imagegen.errors import InputError
 from imagegen.models.diffusion import SCHEDULES
 from imagegen.models.gan import MEASURES
 from imagegen.recipes import Recipe
-from imagegen.tasks import checks
+from imagegen.tasks import checks, style_slow
 from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
 from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL
-from imagegen.ui.bringing import EXAMPLES
+from imagegen.ui.bringing import EXAMPLES, STYLES
 from imagegen.ui.diffusion_views import TRAITS, curves
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
 from imagegen.ui.sr_views import BICUBIC
@@ -92,7 +92,13 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
 
 PUT_TOGETHER = {
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
-    *(f"example.{name}" for name in EXAMPLES),
+    *(f"example.{name}" for name in (*EXAMPLES, *STYLES)),
+    *("photo", "painting"),
+    *(f"style.features.{name}" for name in style_slow.NETWORKS),
+    *(f"style.pooling.{name}" for name in style_slow.POOLINGS),
+    *(f"style.start.{name}" for name in (*style_slow.STARTS, "fast")),
+    *(key for key in locale("en") if key.startswith("styles.")),
+    *(f"grams.{name}" for name in ("painting", "photo", "result")),
     *(f"sr.way.{name}{text}" for name in (BICUBIC, FAITHFUL, PLEASING, REAL, "truth") for text in ("", ".text")),
     *(f"truth.{figure}" for figure in ("psnr", "ssim", "distance", "invented")),
     *(f"diff.model.{name}" for name in (DIGITS, FACES)),

@@ -95,7 +95,7 @@ function about() {
 
 function sheet() {
   if (value.pictures.length < 2) return "";
-  return node("div", { class: "thumbs" }, ...value.pictures.map((png, i) =>
+  return node("div", { class: "several" }, ...value.pictures.map((png, i) =>
     node("button", { type: "button", "aria-pressed": String(film?.which === i), "aria-label": t("painting.picture", { n: i + 1 }),
       disabled: !film, onclick: () => trigger("input", { index: i, link: value.links[0] }) }, node("img", { src: png, alt: "" }))));
 }
