@@ -127,6 +127,8 @@ def test_a_prompt_is_sampled_in_any_language(checkpoints: Path, tmp_path: Path) 
         with Image.open(file) as picture:
             assert picture.size == (64, 64)
             assert (replay(recipe, store) - to_tensor(picture)).abs().max() <= 1.01 / 255
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A grey JPEG and two PNG, one of them in a folder; one name comes twice."""
