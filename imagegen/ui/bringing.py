@@ -57,14 +57,14 @@ def pad_and_upload(travelling: gr.State, prefix: str = "") -> None:
 
 
 def photo_and_examples(
-    travelling: gr.State, prefix: str = "", names: tuple[str, ...] = EXAMPLES, label: str = "photo"
+    travelling: gr.State, prefix: str = "", names: tuple[str, ...] = EXAMPLES, label: str = "photo.own"
 ) -> None:
     """Add examples, one click each, and an upload with webcam where the page stands; `prefix` as above.
 
     Args:
         travelling: takes what is brought, as a `Travelling`.
         names: of the examples.
-        label: key of the words above the upload.
+        label: key of the words above the upload; keys have dots, as the page would translate a control's value "photo".
     """
     thumbnails = [
         {"name": name, "png": data_url(jpeg(ImageOps.fit(example(name), (THUMBNAIL, THUMBNAIL))), "jpeg")}

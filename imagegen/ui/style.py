@@ -55,7 +55,7 @@ class _Tab:
                 photo_and_examples(travelling, "style-")
             with gr.Column(min_width=320):
                 gr.Markdown(T("style.painting.title"))
-                photo_and_examples(self.painting, "painting-", STYLES, "painting")
+                photo_and_examples(self.painting, "painting-", STYLES, "painting.own")
         self.fast = self._fast(travelling)
         gr.Markdown(T("style.slow.title"))
         with gr.Row(equal_height=False):

@@ -18,7 +18,7 @@ upscale = sr.upscale
 def noted(network, low_res):
     with open(os.environ["NOTES"], "a") as notes:
         notes.write(".")
-    time.sleep(0.03)
+    time.sleep(4e-6 * low_res.numel())  # 0.3 s for a whole tile
     return upscale(network, low_res)
 
 sr.upscale = noted

@@ -93,7 +93,7 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
 PUT_TOGETHER = {
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
     *(f"example.{name}" for name in (*EXAMPLES, *STYLES)),
-    *("photo", "painting"),
+    *("photo.own", "painting.own"),
     *(f"style.features.{name}" for name in style_slow.NETWORKS),
     *(f"style.pooling.{name}" for name in style_slow.POOLINGS),
     *(f"style.start.{name}" for name in (*style_slow.STARTS, "fast")),
