@@ -115,7 +115,7 @@ def _word_merges(captions: Iterable[str]) -> list[tuple[str, str]]:
 
 
 class TextToImage(nn.Module):
-    """Token ids and noisy latents -> velocity: a CLIP text encoder, and a U-Net that attends to its words.
+    """A CLIP text encoder, and a U-Net that attends to its words: noisy latents -> velocity.
 
     Args:
         latent: channels, height and width of the latents.
@@ -166,9 +166,12 @@ class TextToImage(nn.Module):
             attention_head_dim=tuple(channel // 32 for channel in channels),  # diffusers' name for the number of heads
         )
 
-    def forward(self, x_t: Tensor, timesteps: Tensor, input_ids: Tensor) -> Tensor:
-        """Noisy latents (B, C, H, W), timesteps (B,) and token ids (B, LENGTH) -> velocity (B, C, H, W)."""
-        words = self.text_encoder(input_ids).last_hidden_state  # (B, LENGTH, width)
+    def read(self, input_ids: Tensor) -> Tensor:
+        """Token ids (B, LENGTH) -> what each token says where it stands, (B, LENGTH, width)."""
+        return self.text_encoder(input_ids).last_hidden_state  # type: ignore[no-any-return]
+
+    def forward(self, x_t: Tensor, timesteps: Tensor, words: Tensor) -> Tensor:
+        """Noisy latents (B, C, H, W), timesteps (B,) and words (B, LENGTH, width) -> velocity (B, C, H, W)."""
         return self.unet(x_t, timesteps, words, return_dict=False)[0]  # type: ignore[no-any-return]
 
 

@@ -126,15 +126,16 @@ def test_the_prediction_depends_on_each_of_its_inputs(model: TextToImage) -> Non
     ids = torch.full((2, LENGTH), EOS)
     ids[:, 0] = BOS
     timesteps = torch.tensor([10, 900])
-    v = model(x_t, timesteps, ids)
+    words = model.read(ids)
+    v = model(x_t, timesteps, words)
     assert v.shape == x_t.shape
-    assert torch.equal(v, model(x_t, timesteps, ids))
+    assert torch.equal(v, model(x_t, timesteps, words))
     other = ids.clone()
     other[0, 1] = 300
-    changed = (model(x_t, timesteps, other) != v).flatten(1).any(dim=1)
+    changed = (model(x_t, timesteps, model.read(other)) != v).flatten(1).any(dim=1)
     assert changed.tolist() == [True, False]
-    assert (model(x_t, timesteps.flip(0), ids) != v).any()
-    assert (model(x_t.flip(0), timesteps, ids) != v).any()
+    assert (model(x_t, timesteps.flip(0), words) != v).any()
+    assert (model(x_t.flip(0), timesteps, words) != v).any()
 
 
 def test_the_noise_schedule_trained_on_is_the_one_drawn_with(model: TextToImage, tokenizer: Any) -> None:
