@@ -73,7 +73,7 @@ def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = 
     return {
         **copies(model, held_out, how),
         **_face_elbo(model, held_out, store.asset(name, "sigma"), how),
-        **face_figures(_samples(model, count), store, sources),
+        **without_bars(face_figures(_samples(model, count), store, sources)),
     }
 
 

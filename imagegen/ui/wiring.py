@@ -152,8 +152,8 @@ def job(
     idle = [gr.update(visible=True), gr.update(visible=False)]
 
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    run.click(lambda: running, None, [run, stop], queue=False, **options)
-    started = run.click(named(function, controls), list(controls.values()), outputs, **options, **JOB)
+    ready = run.click(lambda: running, None, [run, stop], queue=False, **options)  # before a refusal can end it
+    started = ready.then(named(function, controls), list(controls.values()), outputs, **options, **JOB)
     started.then(lambda: idle, None, [run, stop], queue=False, **options)  # however it ended
     stop.click(lambda: idle, None, [run, stop], cancels=[started], queue=False, **options)
     return started
