@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.browsing import RUN, Visitor, assert_everything_in_place, open_tab, press, words
+from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, open_tab, press, words
 from e2e.diffusing import Tiny
 from e2e.visiting import App
 from playwright.sync_api import Locator, Page, expect
@@ -146,12 +146,13 @@ def language(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("width", [(390, "")], indirect=True)
 def test_everything_is_in_place_on_a_phone_in_both_languages(visitor: Visitor) -> None:
     page = visitor.open()
-    open_tab(page, "style.tab")
+    page.locator(".overflow-menu > button").first.click()  # more tabs than fit
+    page.locator(".overflow-dropdown button", has_text=words(page)["style.tab"]).first.click()
     whole(page)
     assert_everything_in_place(page)
     page.get_by_role("button", name="中文").click()
-    expect(page.get_by_role("tab", name="风格迁移")).to_be_visible()
-    page.wait_for_timeout(400)
+    expect(page.get_by_text("慢方法")).to_be_visible()
+    page.wait_for_timeout(SETTLED)
     assert_everything_in_place(page)
 
 
