@@ -28,7 +28,7 @@ CRITIC_LEARNING_RATE = 4e-4
 WARMUP = 0.02
 FEATURES = ("relu1_2", "relu2_2", "relu3_1")
 """Layers of VGG-19 that must agree."""
-ADVERSARIAL = 0.05
+ADVERSARIAL = 0.01
 PIXELS = 0.5
 EMA_STEPS, EMA_SHARE = 1_000, 0.05
 """Steps that the average of weights looks back, or this share of those so far."""
