@@ -154,7 +154,8 @@ def job(
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     ready = run.click(lambda: running, None, [run, stop], queue=False, **options)  # before a refusal can end it
     started = ready.then(named(function, controls), list(controls.values()), outputs, **options, **JOB)
-    started.then(lambda: idle, None, [run, stop], queue=False, **options)  # however it ended
+    for ended in (started.then, started.failure):  # in Gradio 6 `then` does not follow an error
+        ended(lambda: idle, None, [run, stop], queue=False, **options)
     stop.click(lambda: idle, None, [run, stop], cancels=[started], queue=False, **options)
     return started
 

@@ -146,8 +146,7 @@ def language(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("width", [(390, "")], indirect=True)
 def test_everything_is_in_place_on_a_phone_in_both_languages(visitor: Visitor) -> None:
     page = visitor.open()
-    page.locator(".overflow-menu > button").first.click()  # more tabs than fit
-    page.locator(".overflow-dropdown button", has_text=words(page)["style.tab"]).first.click()
+    open_tab(page, "style.tab")
     whole(page)
     assert_everything_in_place(page)
     page.get_by_role("button", name="中文").click()
