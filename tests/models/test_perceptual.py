@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import squeezenet1_1, vgg19
+from torchvision.models import VGG19_Weights, squeezenet1_1, vgg19
 
 from imagegen.errors import CheckpointError
 from imagegen.models.perceptual import (
@@ -40,7 +40,7 @@ def test_torchvisions_weights_come_with_their_normalisation(
     pictures: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs, squeeze = vgg19(weights=None).eval(), squeezenet1_1(weights=None).eval()
-    monkeypatch.setattr("torchvision.models.vgg19", lambda weights: theirs)
+    monkeypatch.setattr(VGG19_Weights, "get_state_dict", lambda *_, **__: theirs.state_dict())
     monkeypatch.setattr("torchvision.models.squeezenet1_1", lambda weights: squeeze)
     normalised = (pictures * 0.5 + 0.5 - IMAGENET_MEAN[:, None, None]) / IMAGENET_STD[:, None, None]
     with torch.no_grad():
