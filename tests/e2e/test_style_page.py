@@ -147,6 +147,7 @@ def language(request: pytest.FixtureRequest) -> str:
 def test_everything_is_in_place_on_a_phone_in_both_languages(visitor: Visitor) -> None:
     page = visitor.open()
     open_tab(page, "style.tab")
+    page.locator(".styles").scroll_into_view_if_needed()  # it asks for the first painting when it is seen
     whole(page)
     assert_everything_in_place(page)
     page.get_by_role("button", name="中文").click()
