@@ -223,6 +223,7 @@ def test_the_picture_travels_and_a_link_brings_it_back(tab: Page, visitor: Visit
     expect(tab.locator("#share")).to_have_text(words(tab)["copied"])
     link = tab.evaluate("navigator.clipboard.readText()")
     tab.locator("#language-en").click()
+    expect(tab.locator("h1")).to_have_text("ImageGen from Zero")
 
     open_tab(tab, "gan.tab")
     expect(tab.locator(".verdict")).to_contain_text("Classifier: 4")
