@@ -73,14 +73,14 @@ class TextToImageRecipe:
     compiled: tuple[str, ...] = ("model",)
 
     def __init__(self, size: str) -> None:
-        self.steps, self.batch = {"small": (6_000, 64), "large": (12_000, 512)}[size]
+        self.steps, self.batch = {"small": (10_000, 64), "large": (12_000, 512)}[size]
         args: dict[str, Any] = {
             "small": {"width": 192, "layers": 3, "channels": (96, 128)},
             "large": {"width": 256, "layers": 4, "channels": (128, 160), "blocks": 2},
         }[size]
         self.model = TextToImage(**args)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.reader = nn.Linear(args["width"], math.prod(self.model.latent))
+        self.reader = nn.Linear(4 * args["channels"][0], math.prod(self.model.latent))
         self.networks: dict[str, nn.Module] = {"model": self.model, "average": self.average, "reader": self.reader}
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
@@ -130,7 +130,7 @@ class TextToImageRecipe:
             words = self.model.read(ids)
             # Asked for the mean picture of its words, at every place, the text encoder learns to read at once; by the
             # U-Net alone, two prompts for faces were still all but the same to it after 2,500 steps.
-            told = self.reader(words.mean(dim=1)).view_as(pictures)
+            told = self.reader(self.model.pool(words)).view_as(pictures)
             # Min-SNR weights would all but leave out the noisiest levels, where the words alone choose a picture: four
             # latents with a caption each were told apart after 300 steps without them, and not after 600 with them.
             loss = denoising_loss(self.model, pictures, words, step, gamma=None)

@@ -12,14 +12,16 @@ from imagegen.errors import ImageGenError
 from imagegen.recipes import to_png
 from imagegen.tasks.text_to_image import CHECKPOINT
 from imagegen.ui import diffusion, diffusion_views, gan, sr, style, text_to_image, vae
-from imagegen.ui.language import LANGUAGES, i18n, locale
+from imagegen.ui.language import LANGUAGES, T, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
 from imagegen.ui.widgets import STATIC, data_url, plain_png, widget
 from imagegen.ui.wiring import LIVE, Travelling
 
-__all__ = ["create_app", "look", "warm_up"]
+__all__ = ["TABS", "add_tab", "create_app", "look", "warm_up"]
 
+TABS = {"gan": gan, "vae": vae, "diff": diffusion, "words": text_to_image, "style": style, "sr": sr}
+"""What builds each, by its key in the page's words; in the order of the page."""
 WARM_UP_AFTER = 2.0  # seconds, in which the first page is served
 
 
@@ -31,13 +33,23 @@ def create_app(store: ModelStore) -> gr.Blocks:
         traveller = widget("traveller")
         travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden", **LIVE)
         with gr.Tabs() as tabs:
-            gan.build(store, travelling)
-            vae.build(store, travelling, tabs)
-            diffusion.build(store, travelling, tabs)
-            text_to_image.build(store, travelling, tabs)
-            style.build(store, travelling, tabs)
-            sr.build(store, travelling)
+            for key in TABS:
+                add_tab(key, store, travelling, tabs)
     return app  # type: ignore[no-any-return]
+
+
+def add_tab(key: str, store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
+    """A tab of `TABS`. What is missing or damaged turns it off, with the reason in its place.
+
+    Args:
+        travelling: the visitor's current picture, a `Travelling` or None.
+    """
+    with gr.Tab(T(f"{key}.tab"), id=key):
+        try:
+            TABS[key].build(store, travelling, tabs)
+        except ImageGenError as problem:
+            reason = {name: str(value) for name, value in problem.values.items()}
+            widget("off", {"template": problem.template, "values": reason}, elem_id=f"{key}-off")
 
 
 def _show(travelling: Travelling | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
-from imagegen.errors import ImageGenError, InputError
+from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, TIMESTEPS, predict, predict_noise, predict_x0, q_sample
 from imagegen.recipes import from_link
@@ -31,17 +31,9 @@ GUIDANCE = {task.DIGITS: task.DigitRequest().guidance_scale, task.FACES: task.Fa
 
 
 def build(store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
-    """Add the tab to the page; `travelling` holds the visitor's current picture, a link of ours selects it in `tabs`.
-
-    A damaged checkpoint turns the tab off, with the reason in its place; without faces it draws digits only.
-    """
-    with gr.Tab(T("diff.tab"), id="diffusion"):
-        try:
-            _Tab(store, travelling, tabs)
-            add_endpoints(store)
-        except ImageGenError as problem:
-            reason = {key: str(value) for key, value in problem.values.items()}
-            widget("off", {"template": problem.template, "values": reason}, elem_id="diff-off")
+    """Add the tab's contents and endpoints; a link of ours selects it in `tabs`. Without faces it draws digits only."""
+    _Tab(store, travelling, tabs)
+    add_endpoints(store)
 
 
 class _Tab:
@@ -249,7 +241,7 @@ class _Tab:
         if not isinstance(request, task.DiffusionRequest):
             return nothing
         values = views.alone(request, recipe.index)
-        return [gr.Tabs(selected="diffusion"), *(values.get(name) for name in self.controls)]
+        return [gr.Tabs(selected="diff"), *(values.get(name) for name in self.controls)]
 
     def _request(self, values: dict[str, Any]) -> task.DiffusionRequest:
         return views.request(self.models, **values)

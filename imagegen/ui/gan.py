@@ -9,7 +9,6 @@ import gradio as gr
 import torch
 
 from imagegen.checkpoints import ModelStore
-from imagegen.errors import ImageGenError
 from imagegen.images import grid, to_digit, to_pictures, to_tensor
 from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
@@ -33,18 +32,10 @@ NOTHING = {"digit": "all", "second_digit": "none"}
 """What the page's choices call a request's None."""
 
 
-def build(store: ModelStore, travelling: gr.State) -> None:
-    """Add the tab to the page; `travelling` holds the visitor's current picture (`Travelling` or None).
-
-    A damaged checkpoint turns the tab off, with the reason in its place.
-    """
-    with gr.Tab(T("gan.tab"), id="gan"):
-        try:
-            _Tab(store, travelling)
-            add_endpoints(store)
-        except ImageGenError as problem:
-            reason = {key: str(value) for key, value in problem.values.items()}
-            widget("off", {"template": problem.template, "values": reason}, elem_id="gan-off")
+def build(store: ModelStore, travelling: gr.State, _tabs: gr.Tabs) -> None:
+    """Add the tab's contents and endpoints; `travelling` holds the visitor's current picture (`Travelling` or None)."""
+    _Tab(store, travelling)
+    add_endpoints(store)
 
 
 class _Tab:

@@ -8,7 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from imagegen.checkpoints import ModelStore
-from imagegen.errors import ImageGenError, InputError
+from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models import sr as networks
 from imagegen.recipes import to_png
@@ -25,19 +25,10 @@ from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, steps
 __all__ = ["build"]
 
 
-def build(store: ModelStore, travelling: gr.State) -> None:
-    """Add the tab to the page; `travelling` holds the visitor's current picture.
-
-    A damaged checkpoint turns the tab off, with the reason in its place. What needs a network that is not there
-    says so.
-    """
-    with gr.Tab(T("sr.tab"), id="sr"):
-        try:
-            _Tab(store, travelling)
-            add_endpoints(store)
-        except ImageGenError as problem:
-            reason = {key: str(value) for key, value in problem.values.items()}
-            widget("off", {"template": problem.template, "values": reason}, elem_id="sr-off")
+def build(store: ModelStore, travelling: gr.State, _tabs: gr.Tabs) -> None:
+    """Add the tab's contents and endpoints. What needs a network that is not there says so."""
+    _Tab(store, travelling)
+    add_endpoints(store)
 
 
 class _Tab:

@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
-from imagegen.errors import ImageGenError
 from imagegen.models.gatys import gatys
 from imagegen.models.style import Objective, gram
 from imagegen.tasks import style_slow as slow
@@ -26,18 +25,10 @@ from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, seed_with_d
 __all__ = ["build"]
 
 
-def build(store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
-    """Add the tab to the page; `travelling` holds the visitor's current picture, a link of ours selects it in `tabs`.
-
-    A damaged checkpoint turns the tab off, with the reason in its place; without `style-fast` it has the slow way only.
-    """
-    with gr.Tab(T("style.tab"), id="style"):
-        try:
-            _Tab(store, travelling)
-            add_endpoints(store)
-        except ImageGenError as problem:
-            reason = {key: str(value) for key, value in problem.values.items()}
-            widget("off", {"template": problem.template, "values": reason}, elem_id="style-off")
+def build(store: ModelStore, travelling: gr.State, _tabs: gr.Tabs) -> None:
+    """Add the tab's contents and endpoints; without `style-fast` it has the slow way only."""
+    _Tab(store, travelling)
+    add_endpoints(store)
 
 
 class _Tab:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
-from imagegen.errors import ImageGenError, InputError
+from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, predict_x0
 from imagegen.models.text import guided
 from imagegen.recipes import from_link
@@ -53,17 +53,9 @@ RUN_NOW = "() => document.querySelector('#words-run')?.click()"
 
 
 def build(store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
-    """Add the tab to the page; a picture can be taken as the `travelling` one, a link of ours selects it in `tabs`.
-
-    A missing or damaged checkpoint turns the tab off, with the reason in its place.
-    """
-    with gr.Tab(T("words.tab"), id="words"):
-        try:
-            _Tab(store, travelling, tabs)
-            add_endpoints(store)
-        except ImageGenError as problem:
-            reason = {key: str(value) for key, value in problem.values.items()}
-            widget("off", {"template": problem.template, "values": reason}, elem_id="words-off")
+    """Add the tab's contents and endpoints; a link of ours selects it in `tabs`."""
+    _Tab(store, travelling, tabs)
+    add_endpoints(store)
 
 
 class _Tab:

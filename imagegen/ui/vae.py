@@ -10,7 +10,7 @@ from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
-from imagegen.errors import ImageGenError, InputError
+from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.vae import bernoulli_log_likelihood, gaussian_log_likelihood, kl_per_latent, reparametrise
 from imagegen.recipes import from_link
@@ -38,17 +38,9 @@ SUBJECTS = ("sample", "mine")
 
 
 def build(store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
-    """Add the tab to the page; `travelling` holds the visitor's current picture, a link of ours selects it in `tabs`.
-
-    A damaged checkpoint turns the tab off, with the reason in its place; without faces it has digits only.
-    """
-    with gr.Tab(T("vae.tab"), id="vae"):
-        try:
-            _Tab(store, travelling, tabs)
-            add_endpoints(store)
-        except ImageGenError as problem:
-            reason = {key: str(value) for key, value in problem.values.items()}
-            widget("off", {"template": problem.template, "values": reason}, elem_id="vae-off")
+    """Add the tab's contents and endpoints; a link of ours selects it in `tabs`. Without faces it has digits only."""
+    _Tab(store, travelling, tabs)
+    add_endpoints(store)
 
 
 class _Tab:

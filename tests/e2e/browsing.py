@@ -23,6 +23,7 @@ SETTLED = 400  # milliseconds, after which transitions are over
 RUN = 60_000  # milliseconds for a diffusion run there, with the first loading of the network
 DENOISED = '.denoise[data-done="true"]'
 FIRST_PICTURE = ".sheet[data-drawn]"
+BROKEN_OFF = re.compile("AbortError|Connection errored out")
 KEYS = [key for key in locale("en") if "." in key]
 OVERLAPS = """() => {
   const shown = [...document.querySelectorAll("button, input, canvas, img, h1, h3, .hint, .ruler")]
@@ -61,6 +62,13 @@ class Visitor:
         page.goto(f"{self.app.url}/{query}")
         page.locator(first).wait_for(timeout=RUN)
         return page
+
+    def reload(self, page: Page, first: str = FIRST_PICTURE) -> None:
+        """Anew. What the old page was still asking for is broken off, which is no fault."""
+        before = len(self.faults)
+        page.reload()
+        page.locator(first).wait_for(timeout=RUN)
+        self.faults[before:] = [said for said in self.faults[before:] if not BROKEN_OFF.search(said)]
 
     def _note_request(self, request: Request) -> None:
         address = urlsplit(request.url)

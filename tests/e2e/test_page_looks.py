@@ -71,7 +71,7 @@ def test_an_english_browser_sees_no_chinese(page: Page) -> None:
 
 
 @WIDTHS
-def test_language_switches_in_the_page_and_is_remembered(page: Page) -> None:
+def test_language_switches_in_the_page_and_is_remembered(page: Page, visitor: Visitor) -> None:
     page.evaluate("window.notReloaded = true")
     for code, heading, label in [
         ("zh", "从零开始的图像生成", "数字"),
@@ -83,7 +83,7 @@ def test_language_switches_in_the_page_and_is_remembered(page: Page) -> None:
         expect(page.locator("#digit [data-testid=block-info]")).to_have_text(label)
         expect(page.locator(f"#language-{code}")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("window.notReloaded")
-    page.reload()
+    visitor.reload(page)
     expect(page.locator("h1")).to_have_text("从零开始的图像生成")
     expect(page.locator("#digit [data-testid=block-info]")).to_have_text("数字")
 
@@ -106,8 +106,7 @@ def test_theme_switches_and_is_remembered(page: Page, visitor: Visitor) -> None:
     page.wait_for_timeout(SETTLED)
     dark = background()
     assert dark != light
-    page.reload()
-    page.locator(".sheet[data-drawn]").wait_for()
+    visitor.reload(page)
     page.wait_for_timeout(SETTLED)
     assert background() == dark
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import gradio as gr
 import torch
 from imagegen.checkpoints import ModelStore
-from imagegen.ui import diffusion
+from imagegen.ui import add_tab
 
 told = []
 for folder in sys.argv[1:]:
     with gr.Blocks(analytics_enabled=False) as page, gr.Tabs() as tabs:
-        diffusion.build(ModelStore(Path(folder), torch.device("cpu")), gr.State(None), tabs)
+        add_tab("diff", ModelStore(Path(folder), torch.device("cpu")), gr.State(None), tabs)
     parts = {part["props"].get("elem_id"): part["props"] for part in page.get_config_file()["components"]}
     model = parts.get("model", {})
     told.append({

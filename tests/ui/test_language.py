@@ -23,6 +23,7 @@ from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
 from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL
+from imagegen.ui import TABS
 from imagegen.ui.bringing import EXAMPLES, STYLES
 from imagegen.ui.diffusion_views import TRAITS, curves
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
@@ -91,6 +92,7 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
 
 
 PUT_TOGETHER = {
+    *(f"{tab}.tab" for tab in TABS),
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
     *(f"example.{name}" for name in (*EXAMPLES, *STYLES)),
     *("photo.own", "painting.own"),

@@ -29,11 +29,11 @@ import sys
 from pathlib import Path
 import gradio as gr, torch
 from imagegen.checkpoints import ModelStore
-from imagegen.ui import style
+from imagegen.ui import add_tab
 
 for folder in sys.argv[1:]:
     with gr.Blocks(analytics_enabled=False) as page, gr.Tabs() as tabs:
-        style.build(ModelStore(Path(folder), torch.device("cpu")), gr.State(None), tabs)
+        add_tab("style", ModelStore(Path(folder), torch.device("cpu")), gr.State(None), tabs)
     print(repr(str(page.get_config_file())))
 """
 LAYERS = dict.fromkeys(slow.STYLE_LAYERS, 1.0)

@@ -16,12 +16,12 @@ from pathlib import Path
 import gradio as gr
 import torch
 from imagegen.checkpoints import ModelStore
-from imagegen.ui import text_to_image
+from imagegen.ui import add_tab
 
 told = []
 for folder in sys.argv[1:]:
     with gr.Blocks(analytics_enabled=False) as page, gr.Tabs() as tabs:
-        text_to_image.build(ModelStore(Path(folder), torch.device("cpu")), gr.State(None), tabs)
+        add_tab("words", ModelStore(Path(folder), torch.device("cpu")), gr.State(None), tabs)
     parts = {part["props"].get("elem_id"): part["props"] for part in page.get_config_file()["components"]}
     told.append({"off": parts.get("words-off", {}).get("value"), "there": "words-prompt" in parts})
 print(json.dumps(told))
