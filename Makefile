@@ -9,7 +9,7 @@ demo: $(VENV)/app  ## open the app with the shipped checkpoints; HOST and PORT a
 	$(BIN)/python app.py
 
 test: $(VENV)/dev  ## the whole test suite
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/dev  ## style, types, and README tables against the cards
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
