@@ -39,25 +39,6 @@ def digits(png: bytes | Path, count: int) -> list[NDArray[np.int16]]:
     return [pixels[top : top + SIDE, left : left + SIDE] for top, left in corners]
 
 
-def test_endpoints_are_documented(client: Client) -> None:
-    api: Any = client.view_api(return_format="dict", print_info=False)
-    of_other_tabs = ("/diffuse_", "/stylize", "/text_to_image", "/upscale", "/vae_")
-    named = {name for name in api["named_endpoints"] if not name.startswith(of_other_tabs)}
-    assert named == {"/gan_sample", "/gan_score"}  # what only the page uses stays private
-    assert not api["unnamed_endpoints"]
-    wanted = {
-        "/gan_sample": ["digit", "second_digit", "mix", "count", "seed", "truncation", "directions"],
-        "/gan_score": ["picture", "digit"],
-    }
-    for name, parameters in wanted.items():
-        endpoint = api["named_endpoints"][name]
-        assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == parameters
-        assert [parameter["label"] for parameter in endpoint["parameters"]] == parameters
-        assert all(parameter["python_type"]["type"] for parameter in endpoint["parameters"])
-        assert all(f"{parameter}:" in endpoint["description"] for parameter in parameters)
-        assert "Returns:" in endpoint["description"]
-
-
 def test_sample_of_the_documented_defaults(client: Client) -> None:
     path, judged = client.predict(digit=None, second_digit=None, api_name="/gan_sample")
     with Image.open(path) as image:
@@ -181,25 +162,3 @@ def test_a_slider_is_answered_while_a_walk_streams(app: App, http: httpx.Client)
         answered = time.perf_counter()
         assert sum(1 for _ in frames) > 10
         assert answered - started < (time.perf_counter() - started) / 2, "the slider waited for the walk"
-
-
-@pytest.mark.parametrize("leaving", ["cancel", "close"])
-def test_row_25_a_walk_that_nobody_waits_for_frees_its_slot(app: App, leaving: str) -> None:
-    """The next walk shows its first frame long before the forsaken one would have ended."""
-    with app.http() as first, app.http() as second:
-        forsaken, next_visit = Visit(first), Visit(second)
-        forsaken.join("walk", LONG_WALK)
-        messages = forsaken.messages()
-        times = [time.perf_counter() for message in messages if message["msg"] == "process_generating"]
-        whole = times[-1] - times[0]
-
-        event = forsaken.join("walk", LONG_WALK)
-        messages = forsaken.messages()
-        next(message for message in messages if message["msg"] == "process_generating")
-        next_visit.join("walk", LONG_WALK)
-        if leaving == "cancel":
-            forsaken.cancel("walk", event)
-        messages.close()  # type: ignore[attr-defined]
-        left = time.perf_counter()
-        next(message for message in next_visit.messages() if message["msg"] == "process_generating")
-        assert time.perf_counter() - left < whole / 2
