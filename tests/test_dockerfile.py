@@ -1,4 +1,4 @@
-"""The Dockerfile copies what there is, and all that the app needs; what it runs starts the app from these files alone."""
+"""The Dockerfile copies what there is, and what it runs starts the app from these files alone."""
 
 import json
 import shutil
@@ -24,7 +24,9 @@ def copied() -> list[str]:
 
 
 def test_it_copies_what_git_has_and_the_context_lets_through() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     for source in copied():
         assert any(name == source or name.startswith(f"{source}/") for name in tracked), source
@@ -45,8 +47,9 @@ def test_what_it_runs_starts_the_app_from_what_it_copied(checkpoints: Path, tmp_
         copy(ROOT / source, tmp_path / source)
     python, *program = json.loads(of("CMD")[0])
     assert python == "python"
-    flags = [*program[1:]]
-    with running(tmp_path / "log.txt", checkpoints, program=(str(tmp_path / program[0]), *flags)) as app:
+    with running(tmp_path / "log.txt", checkpoints, program=(str(tmp_path / program[0]), *program[1:])) as app:
         port = app.url.rpartition(":")[2]
         assert httpx.get(f"http://localhost:{port}/", trust_env=False).status_code == 200
-        assert httpx.get(f"http://localhost:{port}/", headers={"Host": "evil.example"}, trust_env=False).status_code == 403
+        assert (
+            httpx.get(f"http://localhost:{port}/", headers={"Host": "evil.example"}, trust_env=False).status_code == 403
+        )

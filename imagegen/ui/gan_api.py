@@ -14,7 +14,7 @@ from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import saved
-from imagegen.ui.wiring import endpoint, last_step
+from imagegen.ui.wiring import endpoint, fields, last_step
 
 __all__ = ["COLUMNS", "add_endpoints"]
 
@@ -77,10 +77,8 @@ def add_endpoints(store: ModelStore) -> None:
             "reading": [round(p, 4) for p in verdict.reading.tolist()],
         }
 
-    numbers = {"digit": None, "second_digit": None, "mix": 0, "count": 25, "seed": 0, "truncation": 1}
-    controls = {name: gr.Number(value, label=name, visible=False) for name, value in numbers.items()}
-    directions = gr.JSON([], label="directions", visible=False)
+    controls = fields(digit=None, second_digit=None, mix=0, count=25, seed=0, truncation=1, directions=[])
     sheet, judged = gr.Image(label="digits", format="png", visible=False), gr.JSON(label="judged", visible=False)
-    endpoint(gan_sample, {**controls, "directions": directions}, [sheet, judged])
-    picture, meant = Picture(label="picture", visible=False), gr.Number(None, label="digit", visible=False)
-    endpoint(gan_score, {"picture": picture, "digit": meant}, [gr.JSON(label="verdict", visible=False)])
+    endpoint(gan_sample, controls, [sheet, judged])
+    picture = Picture(label="picture", visible=False)
+    endpoint(gan_score, {"picture": picture, **fields(digit=None)}, [gr.JSON(label="verdict", visible=False)])

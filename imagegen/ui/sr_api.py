@@ -17,7 +17,7 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import sr_views as views
 from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import saved
-from imagegen.ui.wiring import JOB, NOTHING, endpoint, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -70,11 +70,7 @@ def add_endpoints(store: ModelStore) -> None:
             about |= {"psnr": views.finite(verdict.psnr), "ssim": verdict.ssim, "distance": verdict.distance}
         yield saved(to_png(result, recipe), "picture.png"), about
 
-    fields: dict[str, gr.components.Component] = {
-        "picture": Picture(label="picture", visible=False),
-        "model": gr.Textbox(task.FAITHFUL, label="model", visible=False),
-        "pleasing": gr.Number(0, label="pleasing", visible=False),
-        "shrink_first": gr.Checkbox(False, label="shrink_first", visible=False),
-    }
     outputs = [gr.Image(label="picture", format="png", visible=False), gr.JSON(label="about", visible=False)]
-    endpoint(upscale, fields, outputs, JOB)
+    picture = Picture(label="picture", visible=False)
+    values = fields(model=task.FAITHFUL, pleasing=0, shrink_first=False)
+    endpoint(upscale, {"picture": picture, **values}, outputs, JOB)

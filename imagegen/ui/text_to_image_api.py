@@ -13,7 +13,7 @@ from imagegen.recipes import to_png
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
 from imagegen.ui.widgets import plain_png, saved
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -65,10 +65,5 @@ def add_endpoints(store: ModelStore) -> None:
             else:
                 yield saved(plain_png(pictures), "preview.png"), about
 
-    first = task.TextToImageRequest()
-    fields: dict[str, Any] = {
-        name: (gr.Textbox if isinstance(value, str) else gr.Number)(value, label=name, visible=False)
-        for name, value in asdict(first).items()
-    }
     outputs = [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
-    endpoint(text_to_image, fields, outputs, JOB)
+    endpoint(text_to_image, fields(**asdict(task.TextToImageRequest())), outputs, JOB)

@@ -21,7 +21,7 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import vae_views as views
 from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import plain_png, saved
-from imagegen.ui.wiring import JOB, NOTHING, Pace, Travelling, endpoint, last_step, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, Travelling, endpoint, fields, last_step, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -143,13 +143,6 @@ def add_endpoints(store: ModelStore) -> None:
         request = pictures.EditRequest(views.drawn(Travelling(picture), task.FACES, store), wanted)
         step = store.turn.run("live", lambda: pictures.edit(request, store))
         return saved(plain_png(to_pictures(step.images)[0]), "face.png"), {"z": step.z[0].tolist()}
-
-    def field(value: Any, name: str) -> gr.components.Component:
-        kind = gr.JSON if isinstance(value, list | dict) else gr.Textbox if isinstance(value, str) else gr.Number
-        return kind(value, label=name, visible=False)
-
-    def fields(**values: Any) -> dict[str, gr.components.Component]:
-        return {name: field(value, name) for name, value in values.items()}
 
     def photo(name: str) -> Picture:
         return Picture(label=name, visible=False)

@@ -1,8 +1,7 @@
-"""What a program meets: named endpoints, their documentation, their results, and two lanes that share the device."""
+"""What a program meets: named endpoints, their results, and two lanes that share the device."""
 
 import io
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,17 +137,6 @@ def test_errors_are_in_the_visitors_language(app: App, headers: dict[str, str], 
 def test_a_refused_picture_is_explained_in_the_visitors_language(app: App) -> None:
     with app.http(Cookie="imagegen_language=zh") as http:
         assert "图片" in score(http, b"<svg/>").message
-
-
-def test_row_32_visitors_with_one_seed_get_the_same_and_share_nothing(app: App) -> None:
-    def visit(seed: int) -> bytes:
-        with app.http() as http:
-            return b"".join(sheet(http, sample(http, seed=seed, count=8)) for _ in range(3))
-
-    with ThreadPoolExecutor(8) as pool:
-        seen = list(pool.map(visit, [1, 2] * 4))
-    assert len(set(seen[0::2])) == len(set(seen[1::2])) == 1
-    assert seen[0] != seen[1]
 
 
 def test_a_slider_is_answered_while_a_walk_streams(app: App, http: httpx.Client) -> None:

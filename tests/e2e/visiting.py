@@ -90,10 +90,14 @@ def assert_refused(answer: Answer, *words: str) -> None:
         assert word in answer.message
 
 
+GRADIOS_OWN = ("didn't receive enough input values", "gradio.exceptions.Error: ")
+"""Refusals that Gradio words for the visitor, and logs with a traceback."""
+
+
 def faults(log: str) -> list[str]:
-    """Tracebacks in it, but for Gradio's own word on a call that leaves arguments out."""
+    """Tracebacks in it that are no refusals."""
     tracebacks = log.split("Traceback (most recent call last):")[1:]
-    return [said for said in tracebacks if "didn't receive enough input values" not in said]
+    return [said for said in tracebacks if not any(own in said for own in GRADIOS_OWN)]
 
 
 def call(http: httpx.Client, name: str, data: object, **headers: str) -> Answer:
