@@ -13,7 +13,7 @@ from imagegen.recipes import to_png
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import saved
+from imagegen.ui.widgets import handed_over
 from imagegen.ui.wiring import endpoint, fields, last_step
 
 __all__ = ["COLUMNS", "add_endpoints"]
@@ -33,7 +33,7 @@ def add_endpoints(store: ModelStore) -> None:
         seed: int,
         truncation: float,
         directions: tuple[float, ...],
-    ) -> tuple[str, dict[str, Any]]:
+    ) -> tuple[str | None, Any]:
         """Draw digits with the GAN.
 
         Args:
@@ -57,7 +57,7 @@ def add_endpoints(store: ModelStore) -> None:
             "readings": step.readings.argmax(dim=1).tolist(),
             "recipe": asdict(recipe),
         }
-        return saved(to_png(grid(to_pictures(step.images), COLUMNS, gap=0), recipe), "digits.png"), judged
+        return handed_over(to_png(grid(to_pictures(step.images), COLUMNS, gap=0), recipe), "digits.png", judged)
 
     def gan_score(picture: Image.Image | None, digit: int | None) -> dict[str, Any]:
         """Ask the discriminator and the classifier about a drawn or photographed digit.

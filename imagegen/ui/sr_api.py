@@ -16,7 +16,7 @@ from imagegen.tasks import sr as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import sr_views as views
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import saved
+from imagegen.ui.widgets import handed_over
 from imagegen.ui.wiring import JOB, NOTHING, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
@@ -36,7 +36,7 @@ def add_endpoints(store: ModelStore) -> None:
 
     def upscale(
         picture: Image.Image | None, model: str, pleasing: float, shrink_first: bool
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Make a picture four times as large, width and height.
 
         Args:
@@ -68,7 +68,7 @@ def add_endpoints(store: ModelStore) -> None:
                 yield NOTHING
             (verdict,) = verdicts
             about |= {"psnr": views.finite(verdict.psnr), "ssim": verdict.ssim, "distance": verdict.distance}
-        yield saved(to_png(result, recipe), "picture.png"), about
+        yield handed_over(to_png(result, recipe), "picture.png", about)
 
     outputs = [gr.Image(label="picture", format="png", visible=False), gr.JSON(label="about", visible=False)]
     picture = Picture(label="picture", visible=False)

@@ -12,7 +12,7 @@ from imagegen.images import grid, to_pictures
 from imagegen.recipes import to_png
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
-from imagegen.ui.widgets import plain_png, saved
+from imagegen.ui.widgets import handed_over, plain_png
 from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
@@ -31,7 +31,7 @@ def add_endpoints(store: ModelStore) -> None:
         solver: str,
         steps: int,
         guidance_scale: float,
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Paint faces or emoji of 64x64 after a prompt, step by step.
 
         Args:
@@ -61,9 +61,9 @@ def add_endpoints(store: ModelStore) -> None:
             about = {"step": step.index, "of": step.total, "timestep": step.timestep}
             if done:
                 about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
-                yield saved(to_png(pictures, recipe), "pictures.png"), about
+                yield handed_over(to_png(pictures, recipe), "pictures.png", about)
             else:
-                yield saved(plain_png(pictures), "preview.png"), about
+                yield handed_over(plain_png(pictures), "preview.png", about)
 
     outputs = [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
     endpoint(text_to_image, fields(**asdict(task.TextToImageRequest())), outputs, JOB)

@@ -1,7 +1,9 @@
 """Rows 25 to 32 of the bad inputs: visitors who leave, crowds, other sites, proxies, and being told to stop."""
 
+import base64
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,14 +21,15 @@ from e2e.visiting import JSON, Answer, App, Visit, assert_refused, call, running
 from reliability.how_many import how_many
 from serving import LOOPBACK, ROOT, WATCH
 
+from imagegen.ui.widgets import data_url
+
 QUEUE = 64  # requests that may wait
 
 
 @pytest.mark.usefixtures("works_afterwards")
 @pytest.mark.parametrize("name", LONG)
 def test_row_25_who_cancels_stops_the_run_within_a_step(name: str, tiny: Tiny, http: httpx.Client) -> None:
-    before = begin(name, tiny, http)
-    visit, event = before
+    visit, event = begin(name, tiny, http)
     visit.cancel(name, event)
     at = tiny.turns()  # what is being computed is counted already
     time.sleep(1)
@@ -48,8 +51,7 @@ def test_row_25_who_hangs_up_frees_the_slot(tiny: Tiny, http: httpx.Client) -> N
 def begin(name: str, tiny: Tiny, http: httpx.Client) -> tuple[Visit, str]:
     """A long run that has taken its first steps."""
     before, visit = tiny.turns(), Visit(http)
-    values = [brought(http, value) for value in {**ENDPOINTS[name], **LONG[name]}.values()]
-    event = visit.join(name, values)
+    event = visit.join(name, [brought(http, value) for value in long(name).values()])
     deadline = time.monotonic() + 60
     while tiny.turns() - before < 3:
         assert time.monotonic() < deadline
@@ -93,16 +95,28 @@ def test_row_26_beyond_the_queue_a_visitor_is_told_to_wait(tiny: Tiny, http: htt
             assert "event: complete" in http.get(f"/call/text_to_image/{answer.json()['event_id']}").text
 
 
-def test_rows_27_and_29_told_to_stop_in_a_run_without_a_network(checkpoints: Path, tmp_path: Path) -> None:
-    """With a proxy in the environment that would notice whoever reaches outside."""
+def test_rows_23_27_and_29_no_room_for_files_no_network_and_told_to_stop(checkpoints: Path, tmp_path: Path) -> None:
+    """With a proxy in the environment, which would notice whoever reaches outside."""
     (tmp_path / "sitecustomize.py").write_text(WATCH)
-    notes = tmp_path / "notes.txt"
+    notes, cache = tmp_path / "notes.txt", tmp_path / "cache"
     proxy = "http://proxy.invalid:3128"
-    env = {"PYTHONPATH": str(tmp_path), "NOTES": str(notes), "HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
+    env = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]), "NOTES": str(notes),
+        "HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "GRADIO_TEMP_DIR": str(cache),
+    }  # fmt: skip
     with running(tmp_path / "log.txt", checkpoints, env) as app, app.http() as http:
-        assert made(http, ask(http, "gan_sample")).startswith(b"\x89PNG")
+        file = made(http, ask(http, "gan_sample"))
+        shutil.rmtree(cache)
+        cache.touch()  # where a file is, no folder can be made
+        for name in ("gan_sample", "text_to_image", "vae_decode"):
+            nothing, told = ask(http, name).data
+            assert nothing is None
+            assert "No file could be written here" in told["warning"]
+            assert told["about"]
+            assert base64.b64decode(told["picture"].partition("base64,")[2]).startswith(b"\x89PNG")
+        assert told["picture"] != ask(http, "gan_sample").data[1]["picture"] == data_url(file)
         visit = Visit(http)
-        visit.join("stylize_slow", [brought(http, value) for value in long("stylize_slow").values()])
+        visit.join("text_to_image", list(long("text_to_image").values()))
         next(message for message in visit.messages() if message["msg"] == "process_generating")
         os.kill(app.pid, signal.SIGTERM)  # `running` sees to it that the app ends, with exit 0
     assert set(notes.read_text().split()) <= LOOPBACK
