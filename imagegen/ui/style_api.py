@@ -110,16 +110,12 @@ def add_endpoints(store: ModelStore) -> None:
                 yield NOTHING
                 continue
             made = after(recipe, step)
-            about: dict[str, Any] = {
-                "iteration": step.index,
-                "of": step.total,
-                "content": step.content,
-                "style": step.style,
-            }
             assert made.recipe
-            yield handed_over(
-                to_png(made.picture, made.recipe), "painted.png", {**about, "recipe": asdict(made.recipe)}
-            )
+            about = {
+                "iteration": step.index, "of": step.total, "content": step.content, "style": step.style,
+                "recipe": asdict(made.recipe),
+            }  # fmt: skip
+            yield handed_over(to_png(made.picture, made.recipe), "painted.png", about)
 
     def outputs() -> list[gr.components.Component]:
         return [gr.Image(label="painted", format="png", visible=False), gr.JSON(label="about", visible=False)]
