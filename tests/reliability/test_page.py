@@ -1,4 +1,4 @@
-"""Rows 9 to 13 of the bad inputs as a person meets them: every tab says in their language what is wrong, and goes on."""
+"""Rows 9 to 13 of the bad inputs as a person meets them: each tab says in their language what is wrong."""
 
 from pathlib import Path
 
