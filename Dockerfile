@@ -1,5 +1,5 @@
 # docker build -t imagegen . && docker run --rm -p 7860:7860 imagegen
-# With NVIDIA's container toolkit: build with --build-arg TORCH=https://download.pytorch.org/whl/cu128, run with --gpus all.
+# With NVIDIA's container toolkit: build with --build-arg TORCH=https://pypi.org/simple, run with --gpus all.
 FROM python:3.12-slim
 ARG TORCH=https://download.pytorch.org/whl/cpu
 WORKDIR /app

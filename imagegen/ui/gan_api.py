@@ -38,7 +38,7 @@ def add_endpoints(store: ModelStore) -> None:
 
         Args:
             digit: 0 to 9, or nothing for all ten in turn.
-            second_digit: another digit to mix in, or nothing.
+            second_digit: another digit to mix in, 0 to 9, or nothing.
             mix: how much of it, 0 to 1.
             count: how many, 1 to 64; digit i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
@@ -64,7 +64,7 @@ def add_endpoints(store: ModelStore) -> None:
 
         Args:
             picture: any picture of one digit; it is cut out and centred as MNIST was made.
-            digit: what it is meant to be, or nothing for what it reads as.
+            digit: what it is meant to be, 0 to 9, or nothing for what it reads as.
 
         Returns:
             realness (logit minus its mean on real digits), the digit, and the ten probabilities.
