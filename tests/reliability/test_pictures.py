@@ -49,6 +49,7 @@ ALIKE = {
     "row 7: clear paper": encoded(Image.merge("LA", [Image.new("L", PICTURE.size), PICTURE.point(lambda x: 255 - x)])),
 }
 """Files that all show `PICTURE`."""
+BOMBS = [flat_png(50_000, 50_000, rows=1), flat_png(12_000, 12_000)]
 BROKEN = {
     "row 9: SVG named .png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture that can be read here"),
     "row 9: HTML named .png": (b"<!doctype html><script>alert(1)</script>", "not a picture that can be read here"),
@@ -73,18 +74,15 @@ def peak(pid: int) -> int:
 
 
 @EACH_PICTURE
-@pytest.mark.parametrize(("side", "rows"), [(50_000, 1), (12_000, 12_000)], ids=["row 1", "row 2"])
-def test_rows_1_and_2_a_bomb_is_refused_from_its_header(
-    name: str, field: str, side: int, rows: int, http: httpx.Client, tiny: Tiny
-) -> None:
-    bomb = flat_png(side, side, rows)
-    assert len(bomb) < 20_000
+def test_rows_1_and_2_a_bomb_is_refused_from_its_header(name: str, field: str, http: httpx.Client, tiny: Tiny) -> None:
     assert ask(http, name).event == "complete"  # what it needs is loaded now
     measured = Path("/proc/self/clear_refs").exists()
     if measured:
         Path(f"/proc/{tiny.app.pid}/clear_refs").write_text("5")
         before = peak(tiny.app.pid)
-    assert_refused(ask(http, name, **{field: bomb}), "16 megapixels", "Make it smaller")
+    for bomb in BOMBS:
+        assert len(bomb) < 20_000
+        assert_refused(ask(http, name, **{field: bomb}), "16 megapixels", "Make it smaller")
     if measured:
         assert peak(tiny.app.pid) - before < 50
 
@@ -106,14 +104,14 @@ def test_row_6_orientations(orientation: int, http: httpx.Client) -> None:
 
 
 @EACH_PICTURE
-@pytest.mark.parametrize("size", [(1, 1), (1, 4000)], ids=["1x1", "1x4000"])
 def test_row_8_a_tiny_picture_works_or_is_refused_with_the_smallest_size(
-    name: str, field: str, size: tuple[int, int], http: httpx.Client
+    name: str, field: str, http: httpx.Client
 ) -> None:
-    answer = ask(http, name, **{field: Image.new("L", size)})
-    if answer.event != "complete":
-        assert_refused(answer)
-        assert re.search(r"\d+ pixels|\d+ to \d+|blank", answer.message), answer
+    for size in ((1, 1), (1, 4000)):
+        answer = ask(http, name, **{field: Image.new("L", size)})
+        if answer.event != "complete":
+            assert_refused(answer)
+            assert re.search(r"\d+ pixels|\d+ to \d+|blank", answer.message), answer
 
 
 @EACH_PICTURE

@@ -132,18 +132,16 @@ def test_rows_16_and_18_names_of_no_endpoint(nobody: str, http: httpx.Client) ->
 
 
 @EACH_ENDPOINT
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"\xff\xfe", b'{"data": 1}', b'{"data": []}', b'{"data": [NaN]}'], ids=short
-)
-def test_bodies_that_are_no_call(name: str, body: bytes, http: httpx.Client) -> None:
-    joined = http.post(f"/call/{name}", content=body, headers=JSON)
-    if joined.status_code == 200:
-        stream = http.get(f"/call/{name}/{joined.json()['event_id']}").text
-        assert "event: error" in stream
-        assert '"error": null' not in stream
-    else:
-        assert 400 <= joined.status_code < 500
-        assert joined.json()["detail"]
+def test_row_12_bodies_that_are_no_call(name: str, http: httpx.Client) -> None:
+    for body in (b"", b"{", b"[]", b"\xff\xfe", b'{"data": 1}', b'{"data": []}', b'{"data": [NaN]}'):
+        joined = http.post(f"/call/{name}", content=body, headers=JSON)
+        if joined.status_code == 200:
+            stream = http.get(f"/call/{name}/{joined.json()['event_id']}").text
+            assert "event: error" in stream
+            assert '"error": null' not in stream
+        else:
+            assert 400 <= joined.status_code < 500
+            assert joined.json()["detail"]
 
 
 @pytest.mark.parametrize("value", [NAN, 10**400, "10", True, 10.5, None], ids=short)
