@@ -12,7 +12,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 import torch
-from e2e.browsing import PATIENCE
+from e2e.browsing import RUN
 from e2e.endpoints import ask
 from e2e.visiting import App, assert_refused, faults, page_of, running
 from playwright.sync_api import Browser, expect
@@ -126,10 +126,10 @@ def test_rows_20_to_22_damaged_tabs_are_off_with_the_reason_and_the_rest_works(
         if "sr" not in half:
             assert_refused(ask(http, "upscale"), "not finite numbers")  # row 22: never a black picture
         page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(RUN)
         page.goto(app.url)
-        expect(page.locator("h1")).to_be_visible()
-        expect(page.locator("#gan-off")).to_have_count("gan" in half)
+        expect(page.locator("h1")).to_be_visible(timeout=RUN)
+        expect(page.locator("#gan-off")).to_have_count(int("gan" in half), timeout=RUN)
         page.close()
 
 
