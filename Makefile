@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check tables
+.PHONY: demo test reliability check tables
 
 demo: $(VENV)/app  ## open the app with the shipped checkpoints; HOST and PORT are honoured
 	$(BIN)/python app.py
 
 test: $(VENV)/dev  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+reliability: $(VENV)/dev  ## bad inputs, fuzzing and faults in full, of which `make test` runs a slice; an hour or so
+	IMAGEGEN_FULL=1 $(BIN)/python -m pytest tests/reliability
 
 check: $(VENV)/dev  ## style, types, and README tables against the cards
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -43,6 +43,7 @@ def read_flags() -> argparse.Namespace:
         help="a name that the app may be reached by, as behind a proxy; may be repeated")  # fmt: skip
     add("--checkpoints", type=Path, default=Path(__file__).parent / "checkpoints", metavar="DIR")
     add("--lang", choices=["auto", "en", "zh"], default="auto")
+    add("--mcp", action="store_true", help="serve the endpoints to language models too, as tools")
     return parser.parse_args()
 
 

@@ -74,8 +74,13 @@ def fit_memory(run: Callable[[int], T], batch: int) -> T:
     try:
         return run(max(1, batch // 2))
     except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-        raise DeviceError("The device has not enough memory for this; ask for fewer or smaller pictures.") from None
+        raise _no_memory() from None
+
+
+def _no_memory() -> DeviceError:
+    """Free what is cached, so that the next request finds as much as there is."""
+    torch.cuda.empty_cache()
+    return DeviceError("The device has not enough memory for this; ask for fewer or smaller pictures.")
 
 
 class DeviceLock:
@@ -94,9 +99,16 @@ class DeviceLock:
         self._live_waiting = 0
 
     def run(self, lane: str, work: Callable[[], T]) -> T:
-        """`work()` in the one thread that computes, when it is this lane's turn."""
+        """`work()` in the one thread that computes, when it is this lane's turn.
+
+        Raises:
+            DeviceError: the device ran out of memory.
+        """
         with self.hold(lane):
-            return self._thread.submit(work).result()
+            try:
+                return self._thread.submit(work).result()
+            except torch.OutOfMemoryError:
+                raise _no_memory() from None
 
     @contextmanager
     def hold(self, lane: str) -> Iterator[None]:

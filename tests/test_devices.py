@@ -86,6 +86,14 @@ def test_what_does_not_fit_twice_is_refused(batch: int, expected: list[int]) -> 
     assert tried == expected
 
 
+@pytest.mark.parametrize("lane", ["live", "job"])
+def test_a_step_that_does_not_fit_is_refused_and_the_next_is_taken(lane: str) -> None:
+    lock = DeviceLock()
+    with pytest.raises(DeviceError, match="fewer or smaller pictures"):
+        lock.run(lane, lambda: needs(0, [])(1))
+    assert lock.run(lane, lambda: 7) == 7
+
+
 def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
     with pytest.raises(ZeroDivisionError):
         fit_memory(lambda batch: batch // 0, 8)

@@ -63,7 +63,7 @@ def gatys(
     with torch.no_grad():
         contents, _ = objective.measure(photo)
         _, grams = objective.measure(painting)
-        x = (photo if start is None else start).clone()
+        x = (photo if start is None else start).clone(memory_format=torch.contiguous_format)  # as L-BFGS wants it
         weights = torch.tensor(layer_weights or [1.0] * len(objective.style), device=x.device)[:, None]
         content, style = objective.by_layer(x, contents, grams)
         begins = content_weight * content.sum() + style_weight * (weights * style).sum()

@@ -19,7 +19,7 @@ from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of
 from imagegen.ui import diffusion_views as views
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import plain_png, saved
+from imagegen.ui.widgets import handed_over, plain_png
 from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
@@ -36,7 +36,7 @@ def add_endpoints(store: ModelStore) -> None:
             return task.DigitRequest(digit=digit, **values)
         return task.FaceRequest(wanted=wanted, unwanted=unwanted, **values)
 
-    def diffuse_forward(picture: Image.Image | None, t: int, seed: int) -> tuple[str, dict[str, Any]]:
+    def diffuse_forward(picture: Image.Image | None, t: int, seed: int) -> tuple[str | None, Any]:
         """Drown a picture in noise.
 
         Args:
@@ -54,7 +54,7 @@ def add_endpoints(store: ModelStore) -> None:
         step = store.turn.run("live", lambda: experiments.drown(request))
         sheet = grid(to_pictures(step.images), len(SCHEDULES), gap=0)
         left = dict(zip(SCHEDULES, step.alphas_cumprod.tolist(), strict=True))
-        return saved(plain_png(sheet), "drowned.png"), {"t": request.t, "alphas_cumprod": left}
+        return handed_over(plain_png(sheet), "drowned.png", {"t": request.t, "alphas_cumprod": left})
 
     def diffuse_sample(
         model: str,
@@ -67,7 +67,7 @@ def add_endpoints(store: ModelStore) -> None:
         steps: int,
         guidance_scale: float,
         eta: float,
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Draw pictures out of noise, step by step.
 
         Args:
@@ -98,9 +98,9 @@ def add_endpoints(store: ModelStore) -> None:
             sheet = grid(to_pictures(store.turn.run("job", partial(getattr, step, "images"))), COLUMNS, gap=0)
             about = {"step": step.index, "of": step.total, "timestep": step.timestep}
             if done:
-                yield saved(to_png(sheet, recipe), "pictures.png"), about | {"recipe": asdict(recipe)}
+                yield handed_over(to_png(sheet, recipe), "pictures.png", about | {"recipe": asdict(recipe)})
             else:
-                yield saved(plain_png(sheet), "preview.png"), about
+                yield handed_over(plain_png(sheet), "preview.png", about)
 
     def diffuse_race(
         model: str,
@@ -110,7 +110,7 @@ def add_endpoints(store: ModelStore) -> None:
         seed: int,
         guidance_scale: float,
         lanes: list[tuple[str, int]],
-    ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Let solvers race from the same noise.
 
         Args:
@@ -136,7 +136,9 @@ def add_endpoints(store: ModelStore) -> None:
             {"solver": name, "steps": steps, "calls": end.calls, "seconds": round(end.seconds, 4)}
             for (name, steps), end in zip(request.lanes, ends, strict=True)
         ]
-        yield saved(plain_png(grid([to_pictures(end.images)[0] for end in ends], len(ends), gap=0)), "race.png"), about
+        yield handed_over(
+            plain_png(grid([to_pictures(end.images)[0] for end in ends], len(ends), gap=0)), "race.png", about
+        )
 
     def outputs() -> list[gr.components.Component]:
         return [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]

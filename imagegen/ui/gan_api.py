@@ -13,8 +13,8 @@ from imagegen.recipes import to_png
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import saved
-from imagegen.ui.wiring import endpoint, last_step
+from imagegen.ui.widgets import handed_over
+from imagegen.ui.wiring import endpoint, fields, last_step
 
 __all__ = ["COLUMNS", "add_endpoints"]
 
@@ -33,12 +33,12 @@ def add_endpoints(store: ModelStore) -> None:
         seed: int,
         truncation: float,
         directions: tuple[float, ...],
-    ) -> tuple[str, dict[str, Any]]:
+    ) -> tuple[str | None, Any]:
         """Draw digits with the GAN.
 
         Args:
             digit: 0 to 9, or nothing for all ten in turn.
-            second_digit: another digit to mix in, or nothing.
+            second_digit: another digit to mix in, 0 to 9, or nothing.
             mix: how much of it, 0 to 1.
             count: how many, 1 to 64; digit i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
@@ -57,14 +57,14 @@ def add_endpoints(store: ModelStore) -> None:
             "readings": step.readings.argmax(dim=1).tolist(),
             "recipe": asdict(recipe),
         }
-        return saved(to_png(grid(to_pictures(step.images), COLUMNS, gap=0), recipe), "digits.png"), judged
+        return handed_over(to_png(grid(to_pictures(step.images), COLUMNS, gap=0), recipe), "digits.png", judged)
 
     def gan_score(picture: Image.Image | None, digit: int | None) -> dict[str, Any]:
         """Ask the discriminator and the classifier about a drawn or photographed digit.
 
         Args:
             picture: any picture of one digit; it is cut out and centred as MNIST was made.
-            digit: what it is meant to be, or nothing for what it reads as.
+            digit: what it is meant to be, 0 to 9, or nothing for what it reads as.
 
         Returns:
             realness (logit minus its mean on real digits), the digit, and the ten probabilities.
@@ -77,10 +77,8 @@ def add_endpoints(store: ModelStore) -> None:
             "reading": [round(p, 4) for p in verdict.reading.tolist()],
         }
 
-    numbers = {"digit": None, "second_digit": None, "mix": 0, "count": 25, "seed": 0, "truncation": 1}
-    controls = {name: gr.Number(value, label=name, visible=False) for name, value in numbers.items()}
-    directions = gr.JSON([], label="directions", visible=False)
+    controls = fields(digit=None, second_digit=None, mix=0, count=25, seed=0, truncation=1, directions=[])
     sheet, judged = gr.Image(label="digits", format="png", visible=False), gr.JSON(label="judged", visible=False)
-    endpoint(gan_sample, {**controls, "directions": directions}, [sheet, judged])
-    picture, meant = Picture(label="picture", visible=False), gr.Number(None, label="digit", visible=False)
-    endpoint(gan_score, {"picture": picture, "digit": meant}, [gr.JSON(label="verdict", visible=False)])
+    endpoint(gan_sample, controls, [sheet, judged])
+    picture = Picture(label="picture", visible=False)
+    endpoint(gan_score, {"picture": picture, **fields(digit=None)}, [gr.JSON(label="verdict", visible=False)])

@@ -9,11 +9,12 @@ from gradio.blocks import Block
 from gradio.component_meta import ComponentMeta
 from gradio.data_classes import ImageData
 from PIL import Image
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, model_validator
 
 from imagegen.errors import InputError
 from imagegen.images import open_picture
 
-__all__ = ["Picture", "Slider"]
+__all__ = ["Json", "Picture", "Slider"]
 
 
 class _NoStub(ComponentMeta):
@@ -21,6 +22,18 @@ class _NoStub(ComponentMeta):
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> "_NoStub":
         return ABCMeta.__new__(cls, name, bases, attrs)
+
+
+class Upload(ImageData):
+    """What a call names as its picture; whatever is no such thing names no file, and so `Picture` refuses it."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _or_nothing(cls, value: Any, check: ValidatorFunctionWrapHandler) -> "Upload":
+        try:
+            return check(value)  # type: ignore[no-any-return]
+        except ValidationError:
+            return cls()
 
 
 class Picture(gr.Image, metaclass=_NoStub):
@@ -31,6 +44,7 @@ class Picture(gr.Image, metaclass=_NoStub):
     """
 
     is_template = True  # the page draws it with the parent's frontend
+    data_model = Upload
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"format": "png", "type": "pil", **options})
@@ -40,9 +54,11 @@ class Picture(gr.Image, metaclass=_NoStub):
 
     def preprocess(self, payload: ImageData | None) -> Image.Image | InputError | None:  # type: ignore[override]
         """The visitor's picture, None without one, or why it is refused: `wiring.named` says so in their language."""
-        if payload is None or not payload.path:
+        if payload is None:
             return None
         try:
+            if not payload.path:
+                raise InputError("Upload the picture first: files are named by the path that an upload returned.")
             return open_picture(Path(payload.path))
         except InputError as refusal:
             return refusal
@@ -58,3 +74,15 @@ class Slider(gr.Slider, metaclass=_NoStub):
 
     def preprocess(self, payload: Any) -> Any:
         return payload
+
+
+class Json(gr.JSON, metaclass=_NoStub):
+    """A `gr.JSON` whose schema is one: the parent's says `"type": {}`, for which MCP refuses every call."""
+
+    is_template = True
+
+    def get_config(self, cls: type[Block] | None = None) -> dict[str, Any]:
+        return super().get_config(gr.JSON)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"description": "any valid json"}

@@ -37,6 +37,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()  # names that the app answers for, beside its own
     checkpoints: Path = Path("checkpoints")
     lang: str = "auto"  # en, zh, or auto: as the visitor's browser asks
+    mcp: bool = False  # serve the endpoints as tools of the Model Context Protocol
 
 
 class Look(TypedDict, total=False):
@@ -70,7 +71,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
         show_error=True,  # Gradio words its own refusals; with False their message would be empty
         enable_monitoring=False,
         run_history=False,
-        mcp_server=False,
+        mcp_server=settings.mcp,
         ssr_mode=False,
         pwa=False,
         footer_links=["api"],
@@ -107,6 +108,8 @@ def _greeting(settings: Settings, local_url: str, share_url: str | None, auth: t
     lines = [f"ImageGen from Zero is ready: {share_url or local_url}"]
     if auth and not settings.auth:
         lines.append(f"Sign in as {auth[0]} with the password {auth[1]}")
+    if settings.mcp:
+        lines.append(f"Tools for language models (MCP): {(share_url or local_url).rstrip('/')}/gradio_api/mcp/")
     if settings.share and not share_url:
         lines.append(
             "No share link could be made: the sharing service cannot be reached from here. To let others in, "

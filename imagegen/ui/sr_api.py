@@ -16,8 +16,8 @@ from imagegen.tasks import sr as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import sr_views as views
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import saved
-from imagegen.ui.wiring import JOB, NOTHING, endpoint, steps_in_turn
+from imagegen.ui.widgets import handed_over
+from imagegen.ui.wiring import JOB, NOTHING, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -36,7 +36,7 @@ def add_endpoints(store: ModelStore) -> None:
 
     def upscale(
         picture: Image.Image | None, model: str, pleasing: float, shrink_first: bool
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Make a picture four times as large, width and height.
 
         Args:
@@ -68,13 +68,9 @@ def add_endpoints(store: ModelStore) -> None:
                 yield NOTHING
             (verdict,) = verdicts
             about |= {"psnr": views.finite(verdict.psnr), "ssim": verdict.ssim, "distance": verdict.distance}
-        yield saved(to_png(result, recipe), "picture.png"), about
+        yield handed_over(to_png(result, recipe), "picture.png", about)
 
-    fields: dict[str, gr.components.Component] = {
-        "picture": Picture(label="picture", visible=False),
-        "model": gr.Textbox(task.FAITHFUL, label="model", visible=False),
-        "pleasing": gr.Number(0, label="pleasing", visible=False),
-        "shrink_first": gr.Checkbox(False, label="shrink_first", visible=False),
-    }
     outputs = [gr.Image(label="picture", format="png", visible=False), gr.JSON(label="about", visible=False)]
-    endpoint(upscale, fields, outputs, JOB)
+    picture = Picture(label="picture", visible=False)
+    values = fields(model=task.FAITHFUL, pleasing=0, shrink_first=False)
+    endpoint(upscale, {"picture": picture, **values}, outputs, JOB)

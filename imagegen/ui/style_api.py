@@ -16,7 +16,7 @@ from imagegen.tasks import style_slow as slow
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
 from imagegen.ui.style_views import after, slow_recipe
-from imagegen.ui.widgets import saved
+from imagegen.ui.widgets import handed_over
 from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
@@ -33,7 +33,7 @@ def add_endpoints(store: ModelStore) -> None:
         strength: float,
         keep_colours: bool,
         size: int,
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Paint a photo in one to four styles, in one pass.
 
         Args:
@@ -56,7 +56,7 @@ def add_endpoints(store: ModelStore) -> None:
                 yield NOTHING
         recipe = recipe_of(TASKS["style"], request, store)
         picture = to_pictures(step.images)[0]
-        yield saved(to_png(picture, recipe), "painted.png"), {"recipe": asdict(recipe)}
+        yield handed_over(to_png(picture, recipe), "painted.png", {"recipe": asdict(recipe)})
 
     def stylize_slow(
         photo: Image.Image | None,
@@ -74,7 +74,7 @@ def add_endpoints(store: ModelStore) -> None:
         layer_weights: Any,
         smoothness: float,
         seed: int,
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Paint a photo by changing its pixels until the features fit (Gatys et al. 2016).
 
         Args:
@@ -110,9 +110,12 @@ def add_endpoints(store: ModelStore) -> None:
                 yield NOTHING
                 continue
             made = after(recipe, step)
-            about = {"iteration": step.index, "of": step.total, "content": step.content, "style": step.style}
             assert made.recipe
-            yield saved(to_png(made.picture, made.recipe), "painted.png"), {**about, "recipe": asdict(made.recipe)}
+            about = {
+                "iteration": step.index, "of": step.total, "content": step.content, "style": step.style,
+                "recipe": asdict(made.recipe),
+            }  # fmt: skip
+            yield handed_over(to_png(made.picture, made.recipe), "painted.png", about)
 
     def outputs() -> list[gr.components.Component]:
         return [gr.Image(label="painted", format="png", visible=False), gr.JSON(label="about", visible=False)]

@@ -12,8 +12,8 @@ from imagegen.images import grid, to_pictures
 from imagegen.recipes import to_png
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
-from imagegen.ui.widgets import plain_png, saved
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, steps_in_turn
+from imagegen.ui.widgets import handed_over, plain_png
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -31,12 +31,12 @@ def add_endpoints(store: ModelStore) -> None:
         solver: str,
         steps: int,
         guidance_scale: float,
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Paint faces or emoji of 64x64 after a prompt, step by step.
 
         Args:
             prompt: in English or Chinese, at most 1,000 characters; the model reads 75 tokens of it.
-            negative_prompt: what to go away from.
+            negative_prompt: what to go away from, at most 1,000 characters.
             count: how many, 1 to 64; picture i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
             solver: ddim, ddpm, dpm++, euler or unipc.
@@ -61,14 +61,9 @@ def add_endpoints(store: ModelStore) -> None:
             about = {"step": step.index, "of": step.total, "timestep": step.timestep}
             if done:
                 about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
-                yield saved(to_png(pictures, recipe), "pictures.png"), about
+                yield handed_over(to_png(pictures, recipe), "pictures.png", about)
             else:
-                yield saved(plain_png(pictures), "preview.png"), about
+                yield handed_over(plain_png(pictures), "preview.png", about)
 
-    first = task.TextToImageRequest()
-    fields: dict[str, Any] = {
-        name: (gr.Textbox if isinstance(value, str) else gr.Number)(value, label=name, visible=False)
-        for name, value in asdict(first).items()
-    }
     outputs = [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
-    endpoint(text_to_image, fields, outputs, JOB)
+    endpoint(text_to_image, fields(**asdict(task.TextToImageRequest())), outputs, JOB)

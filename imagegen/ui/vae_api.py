@@ -20,8 +20,8 @@ from imagegen.tasks import vae_pictures as pictures
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import vae_views as views
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import plain_png, saved
-from imagegen.ui.wiring import JOB, NOTHING, Pace, Travelling, endpoint, last_step, steps_in_turn
+from imagegen.ui.widgets import handed_over, plain_png
+from imagegen.ui.wiring import JOB, NOTHING, Pace, Travelling, endpoint, fields, last_step, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -33,7 +33,7 @@ def add_endpoints(store: ModelStore) -> None:
     def fitted(picture: Image.Image | None, seed: Any, checkpoint: str) -> Tensor | int:
         return views.fitted(Travelling(picture) if picture else checks.seed(seed), checkpoint)
 
-    def vae_decode(z: list[float], plane: str) -> tuple[str, dict[str, Any]]:
+    def vae_decode(z: list[float], plane: str) -> tuple[str | None, Any]:
         """Decode one place of the two maps of digits.
 
         Args:
@@ -48,9 +48,9 @@ def add_endpoints(store: ModelStore) -> None:
         step = last_step(task.decode(request, store), store)
         recipe = recipe_of(TASKS["vae-place"], request, store)
         about = {"z": dict(zip(task.PLANES, step.z.tolist(), strict=True)), "recipe": asdict(recipe)}
-        return saved(to_png(grid(to_pictures(step.images), 2, gap=0), recipe), "digits.png"), about
+        return handed_over(to_png(grid(to_pictures(step.images), 2, gap=0), recipe), "digits.png", about)
 
-    def vae_encode(picture: Image.Image | None, checkpoint: str, seed: int) -> tuple[str, dict[str, Any]]:
+    def vae_encode(picture: Image.Image | None, checkpoint: str, seed: int) -> tuple[str | None, Any]:
         """Squeeze a picture through the code.
 
         Args:
@@ -77,7 +77,7 @@ def add_endpoints(store: ModelStore) -> None:
                 "kl_per_latent": posterior.kl_per_latent.tolist(),
                 "elbo": posterior.elbo,
             }
-        return saved(plain_png(grid(sheet, len(sheet), gap=0)), "encoding.png"), about
+        return handed_over(plain_png(grid(sheet, len(sheet), gap=0)), "encoding.png", about)
 
     def vae_interpolate(
         start_picture: Image.Image | None,
@@ -87,7 +87,7 @@ def add_endpoints(store: ModelStore) -> None:
         checkpoint: str,
         path: str,
         frames: int,
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str | None, Any]]:
         """Go from one picture to another through the code.
 
         Args:
@@ -113,11 +113,11 @@ def add_endpoints(store: ModelStore) -> None:
             else:
                 frames_so_far = store.turn.run("job", partial(to_pictures, step.images))
                 sheet = grid(frames_so_far + to_pictures(step.blend), step.index, gap=0)
-                yield saved(plain_png(sheet), "way.png"), {"frame": step.index, "of": step.total}
+                yield handed_over(plain_png(sheet), "way.png", {"frame": step.index, "of": step.total})
 
     def vae_edit_face(
         picture: Image.Image | None, seed: int, attributes: dict[str, float], offsets: list[float]
-    ) -> tuple[str, dict[str, Any]]:
+    ) -> tuple[str | None, Any]:
         """Add a smile, glasses and the like to a face.
 
         Args:
@@ -139,17 +139,10 @@ def add_endpoints(store: ModelStore) -> None:
             recipe = recipe_of(TASKS["vae-faces"], wanted, store)
             step = last_step(task.run(wanted, store), store)
             about = {"z": step.z[0].tolist(), "recipe": asdict(recipe)}
-            return saved(to_png(to_pictures(step.images)[0], recipe), "face.png"), about
+            return handed_over(to_png(to_pictures(step.images)[0], recipe), "face.png", about)
         request = pictures.EditRequest(views.drawn(Travelling(picture), task.FACES, store), wanted)
         step = store.turn.run("live", lambda: pictures.edit(request, store))
-        return saved(plain_png(to_pictures(step.images)[0]), "face.png"), {"z": step.z[0].tolist()}
-
-    def field(value: Any, name: str) -> gr.components.Component:
-        kind = gr.JSON if isinstance(value, list | dict) else gr.Textbox if isinstance(value, str) else gr.Number
-        return kind(value, label=name, visible=False)
-
-    def fields(**values: Any) -> dict[str, gr.components.Component]:
-        return {name: field(value, name) for name, value in values.items()}
+        return handed_over(plain_png(to_pictures(step.images)[0]), "face.png", {"z": step.z[0].tolist()})
 
     def photo(name: str) -> Picture:
         return Picture(label=name, visible=False)

@@ -16,7 +16,18 @@ from torch import Tensor
 from imagegen.errors import InputError
 from imagegen.images import open_picture, to_pictures
 
-__all__ = ["STATIC", "data_url", "jpeg", "picture_from_pad", "plain_png", "saved", "shown", "source", "widget"]
+__all__ = [
+    "STATIC",
+    "data_url",
+    "handed_over",
+    "jpeg",
+    "picture_from_pad",
+    "plain_png",
+    "saved",
+    "shown",
+    "source",
+    "widget",
+]
 
 STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
@@ -66,6 +77,18 @@ def saved(file: bytes, name: str) -> str:
     """
     folder = Path(get_upload_folder()) / secrets.token_hex(8)
     return str(gr.processing_utils.save_bytes_to_cache(file, name, str(folder)))
+
+
+def handed_over(file: bytes, name: str, about: Any) -> tuple[str | None, Any]:
+    """What an endpoint returns: a PNG among Gradio's files, and what is told of it.
+
+    Where none can be written, as on a full disk, the picture is told too, with a warning.
+    """
+    try:
+        return saved(file, name), about
+    except OSError as problem:
+        warning = f"No file could be written here ({problem.strerror}); the picture is a data: URL instead."
+        return None, {"about": about, "picture": data_url(file), "warning": warning}
 
 
 def picture_from_pad(drawing: object) -> Image.Image:

@@ -19,6 +19,7 @@ from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import ImageGenError
 from imagegen.recipes import Recipe
+from imagegen.ui.inputs import Json
 from imagegen.ui.language import T, explain, locale, visitor_language
 
 __all__ = [
@@ -216,7 +217,7 @@ def fields(**values: Any) -> dict[str, gr.components.Component]:
     """For each value of an endpoint a hidden component that begins with it; lists and dictionaries are JSON."""
 
     def field(name: str, value: Any) -> gr.components.Component:
-        kinds = {list: gr.JSON, dict: gr.JSON, str: gr.Textbox, bool: gr.Checkbox}
+        kinds = {list: Json, dict: Json, str: gr.Textbox, bool: gr.Checkbox}
         return kinds.get(type(value), gr.Number)(value, label=name, visible=False)  # type: ignore[no-any-return]
 
     return {name: field(name, value) for name, value in values.items()}

@@ -1,8 +1,7 @@
-"""What a program meets: named endpoints, their documentation, their results, and two lanes that share the device."""
+"""What a program meets: named endpoints, their results, and two lanes that share the device."""
 
 import io
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,25 +36,6 @@ def digits(png: bytes | Path, count: int) -> list[NDArray[np.int16]]:
         pixels = np.asarray(image.convert("L"), dtype=np.int16)
     corners = [(SIDE * (i // 10), SIDE * (i % 10)) for i in range(count)]
     return [pixels[top : top + SIDE, left : left + SIDE] for top, left in corners]
-
-
-def test_endpoints_are_documented(client: Client) -> None:
-    api: Any = client.view_api(return_format="dict", print_info=False)
-    of_other_tabs = ("/diffuse_", "/stylize", "/text_to_image", "/upscale", "/vae_")
-    named = {name for name in api["named_endpoints"] if not name.startswith(of_other_tabs)}
-    assert named == {"/gan_sample", "/gan_score"}  # what only the page uses stays private
-    assert not api["unnamed_endpoints"]
-    wanted = {
-        "/gan_sample": ["digit", "second_digit", "mix", "count", "seed", "truncation", "directions"],
-        "/gan_score": ["picture", "digit"],
-    }
-    for name, parameters in wanted.items():
-        endpoint = api["named_endpoints"][name]
-        assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == parameters
-        assert [parameter["label"] for parameter in endpoint["parameters"]] == parameters
-        assert all(parameter["python_type"]["type"] for parameter in endpoint["parameters"])
-        assert all(f"{parameter}:" in endpoint["description"] for parameter in parameters)
-        assert "Returns:" in endpoint["description"]
 
 
 def test_sample_of_the_documented_defaults(client: Client) -> None:
@@ -159,17 +139,6 @@ def test_a_refused_picture_is_explained_in_the_visitors_language(app: App) -> No
         assert "图片" in score(http, b"<svg/>").message
 
 
-def test_row_32_visitors_with_one_seed_get_the_same_and_share_nothing(app: App) -> None:
-    def visit(seed: int) -> bytes:
-        with app.http() as http:
-            return b"".join(sheet(http, sample(http, seed=seed, count=8)) for _ in range(3))
-
-    with ThreadPoolExecutor(8) as pool:
-        seen = list(pool.map(visit, [1, 2] * 4))
-    assert len(set(seen[0::2])) == len(set(seen[1::2])) == 1
-    assert seen[0] != seen[1]
-
-
 def test_a_slider_is_answered_while_a_walk_streams(app: App, http: httpx.Client) -> None:
     with app.http() as walking:
         visit = Visit(walking)
@@ -181,25 +150,3 @@ def test_a_slider_is_answered_while_a_walk_streams(app: App, http: httpx.Client)
         answered = time.perf_counter()
         assert sum(1 for _ in frames) > 10
         assert answered - started < (time.perf_counter() - started) / 2, "the slider waited for the walk"
-
-
-@pytest.mark.parametrize("leaving", ["cancel", "close"])
-def test_row_25_a_walk_that_nobody_waits_for_frees_its_slot(app: App, leaving: str) -> None:
-    """The next walk shows its first frame long before the forsaken one would have ended."""
-    with app.http() as first, app.http() as second:
-        forsaken, next_visit = Visit(first), Visit(second)
-        forsaken.join("walk", LONG_WALK)
-        messages = forsaken.messages()
-        times = [time.perf_counter() for message in messages if message["msg"] == "process_generating"]
-        whole = times[-1] - times[0]
-
-        event = forsaken.join("walk", LONG_WALK)
-        messages = forsaken.messages()
-        next(message for message in messages if message["msg"] == "process_generating")
-        next_visit.join("walk", LONG_WALK)
-        if leaving == "cancel":
-            forsaken.cancel("walk", event)
-        messages.close()  # type: ignore[attr-defined]
-        left = time.perf_counter()
-        next(message for message in next_visit.messages() if message["msg"] == "process_generating")
-        assert time.perf_counter() - left < whole / 2

@@ -1,7 +1,6 @@
-"""The diffusion tab's endpoints as programs meet them: documented, streamed, stopped, faces among them."""
+"""The diffusion tab's endpoints as programs meet them: streamed, stopped, faces among them."""
 
 import io
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,15 @@ import httpx
 import numpy as np
 import pytest
 import torch
-from e2e.diffusing import DEFAULTS, DIGIT, LIMITS, Tiny, ask
-from e2e.visiting import Answer, Visit, digit_picture
+from e2e.endpoints import DIGIT, ENDPOINTS, ask, made
+from e2e.tiny import Tiny
+from e2e.visiting import digit_picture
 from gradio_client import Client, handle_file
 from PIL import Image
 
 from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures
-from imagegen.models.diffusion import SCHEDULES, SOLVERS, betas
+from imagegen.models.diffusion import SCHEDULES, betas
 from imagegen.recipes import Recipe, read_recipe
 from imagegen.tasks.registry import replay
 
@@ -32,28 +32,6 @@ def http(tiny: Tiny) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def client(tiny: Tiny) -> Client:
     return Client(tiny.app.url, verbose=False, analytics_enabled=False)
-
-
-def fetched(http: httpx.Client, answer: Answer) -> bytes:
-    assert answer.event == "complete", answer
-    return http.get(answer.data[0]["url"]).content
-
-
-def test_endpoints_are_documented_with_their_limits(client: Client) -> None:
-    api: Any = client.view_api(return_format="dict", print_info=False)
-    named = {name.removeprefix("/") for name in api["named_endpoints"]}
-    assert {name for name in named if name.startswith("diffuse")} == set(DEFAULTS)
-    for name, defaults in DEFAULTS.items():
-        endpoint = api["named_endpoints"][f"/{name}"]
-        assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == list(defaults)
-        assert [parameter["label"] for parameter in endpoint["parameters"]] == list(defaults)
-        description = endpoint["description"]
-        assert "Returns:" in description
-        for parameter in defaults:
-            assert f"{parameter}:" in description
-            limit = LIMITS.get(parameter, "").replace("4294967295", "2^32 - 1")
-            assert limit in description or limit.removeprefix("0 to ") in description
-    assert all(solver in api["named_endpoints"]["/diffuse_sample"]["description"] for solver in SOLVERS)
 
 
 def test_a_picture_is_drowned_by_each_schedule(client: Client, tmp_path: Path) -> None:
@@ -114,9 +92,9 @@ def test_same_seed_same_bytes_and_every_argument_counts(http: httpx.Client) -> N
         {"guidance_scale": 0},
         {"digit": None, "count": 2},
     ]
-    files = [fetched(http, ask(http, "diffuse_sample", **{"steps": 4.0} | values)) for values in asked]
+    files = [made(http, ask(http, "diffuse_sample", **{"steps": 4.0} | values)) for values in asked]
     assert len({Image.open(io.BytesIO(file)).tobytes() for file in files}) == len(asked)
-    assert fetched(http, ask(http, "diffuse_sample", steps=4)) == files[0]
+    assert made(http, ask(http, "diffuse_sample", steps=4)) == files[0]
 
 
 def test_a_race_tells_of_every_lane(client: Client) -> None:
@@ -132,33 +110,6 @@ def test_a_race_tells_of_every_lane(client: Client) -> None:
     assert all(lane["seconds"] > 0 for lane in about)
 
 
-@pytest.mark.parametrize(
-    ("name", "asked"),
-    [
-        ("diffuse_sample", {"count": 64, "steps": 50, "guidance_scale": 1}),
-        ("diffuse_race", {"lanes": [["ddpm", 100]] * 3, "guidance_scale": 1}),
-    ],
-)
-def test_a_cancelled_run_computes_at_most_one_more_step(
-    tiny: Tiny, http: httpx.Client, name: str, asked: dict[str, Any]
-) -> None:
-    before = tiny.calls()
-    visit = Visit(http)
-    event = visit.join(name, list({**DEFAULTS[name], **asked}.values()))
-    messages = visit.messages()
-    if name == "diffuse_sample":
-        for _ in range(3):
-            next(message for message in messages if message["msg"] == "process_generating")
-    while tiny.calls() == before:
-        time.sleep(0.01)
-    at = tiny.calls()  # the step that is being computed is counted already
-    visit.cancel(name, event)
-    time.sleep(1)
-    assert tiny.calls() - at <= 1
-    assert tiny.calls() - before < 45
-    assert ask(http, "diffuse_sample").event == "complete"
-
-
 def test_a_client_that_cancels_makes_room_for_the_next(tiny: Tiny, client: Client) -> None:
     before = tiny.calls()
     job = client.submit(**DIGIT, count=64, steps=100, solver="ddpm", api_name="/diffuse_sample")
@@ -171,6 +122,6 @@ def test_a_client_that_cancels_makes_room_for_the_next(tiny: Tiny, client: Clien
 
 
 def test_nothing_is_answered_outside_the_queue(http: httpx.Client) -> None:
-    answer = http.post("/run/diffuse_sample", json={"data": list(DEFAULTS["diffuse_sample"].values())})
+    answer = http.post("/run/diffuse_sample", json={"data": list(ENDPOINTS["diffuse_sample"].values())})
     assert 400 <= answer.status_code < 500
     assert answer.json()["detail"]

@@ -2,7 +2,7 @@
 
 import pytest
 from e2e.browsing import DENOISED, RUN, SETTLED, Visitor, choose, denoised, open_tab, panels, press, set_number
-from e2e.diffusing import Tiny
+from e2e.tiny import Tiny
 from e2e.visiting import App
 from playwright.sync_api import Page, expect
 

@@ -1,4 +1,4 @@
-"""Rows 8, 11 to 13 and 16 of the bad inputs, through the endpoints of the diffusion tab.
+"""What only the endpoints of the diffusion tab can be asked wrongly; what all have in common is in `reliability/`.
 
 Each is refused with a message that names the limit, and the next valid request succeeds.
 """
@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.diffusing import DEFAULTS, LIMITS, Tiny, ask
-from e2e.visiting import NAN, NO_NUMBERS, assert_refused, digit_picture, encoded, upload
-from gradio_client import Client
-from gradio_client.exceptions import AppError
+from e2e.endpoints import LIMITS, ask
+from e2e.tiny import Tiny
+from e2e.visiting import NAN, NO_NUMBERS, assert_refused
 from PIL import Image
 
 from imagegen.models.diffusion import SOLVERS
@@ -31,18 +30,6 @@ def http(tiny: Tiny) -> Iterator[httpx.Client]:
 def works_afterwards(http: httpx.Client) -> Iterator[None]:
     yield
     assert ask(http, "diffuse_sample").event == "complete"
-
-
-@pytest.mark.parametrize(
-    ("name", "field"), [(name, field) for name, values in DEFAULTS.items() for field in values if field in LIMITS]
-)
-def test_no_number_or_out_of_range(http: httpx.Client, name: str, field: str) -> None:
-    whole = [8.1] if field in ("guidance_scale", "eta") else [10.5, 1e10]
-    nothing = [None] if field != "digit" else []
-    picture = {"picture": upload(http, encoded(digit_picture()))} if name == "diffuse_forward" else {}
-    solver = {"solver": "ddim"} if field == "eta" else {}
-    for value in [*NO_NUMBERS, *whole, *nothing]:
-        assert_refused(ask(http, name, **picture, **solver, **{field: value}), field, LIMITS[field])
 
 
 @pytest.mark.parametrize("name", ["diffuse_sample", "diffuse_race"])
@@ -76,7 +63,9 @@ def test_races_that_cannot_be_run(http: httpx.Client) -> None:
     for solver in NO_NAMES:
         assert_refused(ask(http, "diffuse_race", lanes=[["ddim", 1], [solver, 1]]), "solver must be one of")
     for steps in [*NO_NUMBERS, 10.5, 0, 101, 1e9, None]:
-        assert_refused(ask(http, "diffuse_race", lanes=[["ddim", 1], ["ddim", steps]]), "steps", LIMITS["steps"])
+        assert_refused(
+            ask(http, "diffuse_race", lanes=[["ddim", 1], ["ddim", steps]]), "steps", LIMITS["diffuse_sample", "steps"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -89,14 +78,7 @@ def test_races_that_cannot_be_run(http: httpx.Client) -> None:
     ids=["1x1", "thin", "none"],
 )
 def test_pictures_that_cannot_be_drowned(http: httpx.Client, picture: Image.Image | None, words: str) -> None:
-    file = picture and upload(http, encoded(picture))
-    assert_refused(ask(http, "diffuse_forward", picture=file), words)
-
-
-def test_a_client_reads_the_message(tiny: Tiny) -> None:
-    client = Client(tiny.app.url, verbose=False, analytics_enabled=False)
-    with pytest.raises(AppError, match=r"steps must be a whole number from 1 to 100\."):
-        client.predict(digit=None, steps=101, api_name="/diffuse_sample")
+    assert_refused(ask(http, "diffuse_forward", picture=picture), words)
 
 
 def test_messages_are_in_the_visitors_language(tiny: Tiny) -> None:

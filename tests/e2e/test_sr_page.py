@@ -4,15 +4,13 @@ import io
 import re
 import shutil
 from base64 import b64decode
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from e2e.browsing import PATIENCE, RUN, Visitor, assert_everything_in_place, open_tab, press, words
-from e2e.diffusing import Tiny
-from e2e.enlarging import enlarging_slowly, photo
-from e2e.visiting import App, running
+from e2e.tiny import Tiny
+from e2e.visiting import App, photo, running
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -21,12 +19,6 @@ from imagegen.recipes import read_recipe
 pytestmark = pytest.mark.browser
 
 SLIDE = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }"
-
-
-@pytest.fixture(scope="module")
-def tiny(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    with enlarging_slowly(checkpoints, tmp_path_factory.mktemp("tiny")) as tiny:
-        yield tiny
 
 
 @pytest.fixture(scope="module")

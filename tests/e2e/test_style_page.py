@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, open_tab, press, words
-from e2e.diffusing import Tiny
+from e2e.tiny import Tiny
 from e2e.visiting import App
 from playwright.sync_api import Locator, Page, expect
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, choose, open_tab, press, set_number, words
-from e2e.diffusing import Tiny
+from e2e.tiny import Tiny
 from e2e.visiting import App, digit_picture
 from playwright.sync_api import Page, expect
 

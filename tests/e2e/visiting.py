@@ -9,28 +9,31 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
+import numpy as np
 from PIL import Image, ImageDraw
 from serving import GREETING, ROOT, free_port
 
 CHECKPOINTS = ROOT / "checkpoints"
-PATIENCE = 60  # seconds for the app to start, and to stop
+PATIENCE = 180  # seconds for the app to start, and to stop
 JSON = {"Content-Type": "application/json"}
 NAN, INF = float("nan"), float("inf")
-NO_NUMBERS: list[Any] = [NAN, INF, -INF, True, "10", "", -1, 10**400, -(10**400), 1e300, [1], {"a": 1}]
+NO_NUMBERS: list[Any] = [NAN, True, "10", -1, 10**400, INF, -INF, "", -(10**400), 1e300, [1], {"a": 1}]
 """What no limit allows; JSON in the wild holds all of it."""
 
 
 @dataclass(frozen=True)
 class App:
-    """A running app: its address without a slash, and the file that holds all it has printed."""
+    """A running app: its address without a slash, the file that holds all it has printed, and its process."""
 
     url: str
     log: Path
+    pid: int
 
     def http(self, **headers: str) -> httpx.Client:
         return httpx.Client(base_url=f"{self.url}/gradio_api", trust_env=False, timeout=30, headers=headers)
@@ -50,7 +53,7 @@ def running(
             command, cwd=ROOT, env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        yield App(_greeting(process, log), log)
+        yield App(_greeting(process, log), log, process.pid)
     finally:
         process.terminate()
         assert process.wait(timeout=PATIENCE) == 0
@@ -85,6 +88,16 @@ def assert_refused(answer: Answer, *words: str) -> None:
     assert "Traceback" not in answer.message
     for word in words:
         assert word in answer.message
+
+
+GRADIOS_OWN = ("didn't receive enough input values", "gradio.exceptions.Error: ")
+"""Refusals that Gradio words for the visitor, and logs with a traceback."""
+
+
+def faults(log: str) -> list[str]:
+    """Tracebacks in it that are no refusals."""
+    tracebacks = log.split("Traceback (most recent call last):")[1:]
+    return [said for said in tracebacks if not any(own in said for own in GRADIOS_OWN)]
 
 
 def call(http: httpx.Client, name: str, data: object, **headers: str) -> Answer:
@@ -122,19 +135,28 @@ def file_at(path: object, **fields: object) -> dict[str, object]:
     return {"path": path, "meta": {"_type": "gradio.FileData"}, **fields}
 
 
+@lru_cache(maxsize=8)
+def page_of(http: httpx.Client) -> dict[str, Any]:
+    """Gradio's description of the page: its components and events."""
+    page: dict[str, Any] = http.get(f"{str(http.base_url).removesuffix('gradio_api/')}config").json()
+    return page
+
+
 class Visit:
     """One browser tab as the queue sees it: events that only the page uses, by name."""
 
     def __init__(self, http: httpx.Client) -> None:
         self.http = http
         self.session = uuid4().hex
-        config = http.get(f"{str(http.base_url).removesuffix('gradio_api/')}config").json()
-        self.events = {event["api_name"]: event["id"] for event in config["dependencies"]}
+        self.events = {event["api_name"]: event["id"] for event in page_of(http)["dependencies"]}
 
     def join(self, name: str, data: list[object]) -> str:
         """Queue an event; returns its id."""
-        body = {"data": data, "fn_index": self.events[name], "session_hash": self.session}
-        return str(self.http.post("/queue/join", content=json.dumps(body), headers=JSON).json()["event_id"])
+        return str(self.http.post("/queue/join", content=self.asking(name, data), headers=JSON).json()["event_id"])
+
+    def asking(self, name: str, data: list[object]) -> str:
+        """What queues an event."""
+        return json.dumps({"data": data, "fn_index": self.events[name], "session_hash": self.session})
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """What the server tells this tab, until nothing is under way."""
@@ -154,6 +176,12 @@ def digit_picture(*, seven: bool = False) -> Image.Image:
     stroke = [(55, 45), (145, 45), (85, 165)] if seven else [(100, 30), (100, 170)]
     ImageDraw.Draw(picture).line(stroke, fill=0, width=18, joint="curve")
     return picture
+
+
+def photo(width: int, height: int) -> Image.Image:
+    """Coloured clouds, the same at every call."""
+    noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:

@@ -267,6 +267,19 @@ def test_a_full_disk_leaves_the_state_before(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.glob("state*")} == files
 
 
+def test_a_disk_that_fills_up_in_a_run_leaves_a_state_to_resume(tmp_path: Path, save_every_2: None) -> None:
+    """Curves and history grow past what there is room for, long after the first state was saved."""
+    with (
+        pytest.raises(TrainingError, match=r"could not be written .* Free some disk and use --resume"),
+        no_room_for(2_000),
+    ):
+        run(Mean(), tmp_path, steps=1_000)
+    stopped_at = Run(tmp_path).facts()["step"]
+    assert 0 < stopped_at < 1_000
+    assert load_file(Run(tmp_path).state)["model/weight"].isfinite().all()
+    assert run(Mean(), tmp_path, resume=True).facts()["step"] == 1_000
+
+
 def test_an_epoch_shows_every_picture_once() -> None:
     order = batches(count=12, batch=4, seed=5, first=0)
     epochs = [torch.cat([next(order) for _ in range(3)]) for _ in range(2)]

@@ -1,9 +1,6 @@
 """Rows 2 to 10 of the bad inputs through the API: pictures reach the handler upright, 8-bit and RGB."""
 
-import io
 import json
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +8,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from e2e.visiting import encoded
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from hostile_files import flat_png
 from PIL import Image
 from serving import free_port, serving
 
@@ -66,12 +65,6 @@ def see(http: httpx.Client, name: str, data: bytes) -> tuple[str, Any]:
     return event.removeprefix("event: "), json.loads(answer.removeprefix("data: "))
 
 
-def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
-
-
 def turned(orientation: int) -> bytes:
     """A JPEG that is red on the left and blue on the right until its EXIF orientation is heeded."""
     image = Image.new("RGB", (32, 16), "blue")
@@ -79,17 +72,6 @@ def turned(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(image, "JPEG", exif=exif)
-
-
-def flat_png(width: int, height: int) -> bytes:
-    """A grey PNG of any size in few bytes."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    rows = zlib.compress(bytes((width // 8 + 1) * height), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def name_only(value: object) -> str:

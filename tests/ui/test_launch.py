@@ -1,11 +1,9 @@
-"""Rows 28 and 29 of the bad inputs, and what the command line promises, with processes of their own."""
+"""What the command line promises, and what is open and reached for, with processes of their own."""
 
 import runpy
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,16 +39,6 @@ def run_app(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_taken_port_is_one_line_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        begin = time.perf_counter()
-        result = run_app(PORT=port)
-        assert time.perf_counter() - begin < 2
-    assert result.returncode == 1
-    assert result.stderr == f"Port {port} is in use. Choose another with --port or PORT.\n"
-
-
 @pytest.mark.parametrize(
     ("flags", "named"),
     [
@@ -73,7 +61,7 @@ def test_bad_flags_are_one_line(flags: list[str], named: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "env", "expected"),
     [
-        ([], {}, {"host": "127.0.0.1", "port": 7860, "share": False, "auth": None, "public": False}),
+        ([], {}, {"host": "127.0.0.1", "port": 7860, "share": False, "auth": None, "mcp": False}),
         ([], {"HOST": "0.0.0.0", "PORT": "80"}, {"host": "0.0.0.0", "port": 80}),
         ([], {"GRADIO_SERVER_NAME": "::1", "GRADIO_SERVER_PORT": "81"}, {"host": "::1", "port": 81}),
         ([], {"PORT": "80", "GRADIO_SERVER_PORT": "81"}, {"port": 80}),
@@ -81,6 +69,7 @@ def test_bad_flags_are_one_line(flags: list[str], named: str) -> None:
         (["--port", "82"], {"PORT": "80"}, {"port": 82}),
         (["--auth", "me:a:b"], {}, {"auth": ("me", "a:b")}),
         (["--allowed-host", "a", "--allowed-host", "b"], {}, {"allowed_hosts": ["a", "b"]}),
+        (["--mcp"], {}, {"mcp": True}),
         (["--checkpoints", "elsewhere"], {}, {"checkpoints": Path("elsewhere")}),
     ],
 )
