@@ -5,12 +5,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
+from imagegen.evaluation.curves import thinned
 from imagegen.tasks import checks
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, widget
@@ -47,9 +47,9 @@ def lapse_of(store: ModelStore, name: str) -> Lapse:
     """
     checkpoint = store.checkpoint(name)
     files = tuple(checkpoint.files(MOMENTS))
-    if not files or HISTORY not in checkpoint.files("assets"):
+    history = json.loads(checkpoint.read(HISTORY)) if files else []
+    if not history:
         return Lapse((), (), (), {})
-    history = json.loads(checkpoint.read(HISTORY))
     steps = tuple(int(file.rpartition("/")[2].partition(".")[0]) for file in files)
     return Lapse(files, steps, tuple(_minutes(history, step) for step in steps), _curves(history))
 
@@ -102,14 +102,7 @@ def _minutes(history: Sequence[dict[str, float]], step: int) -> float:
 
 
 def _curves(history: Sequence[dict[str, float]]) -> dict[str, list[tuple[float, float]]]:
-    """Each loss as at most `POINTS` means over stretches of the training, named as it was logged."""
-    bounds = [round(i * len(history) / min(POINTS, len(history))) for i in range(min(POINTS, len(history)) + 1)]
-    stretches = [history[first:last] for first, last in pairwise(bounds)]
-
-    def mean(key: str, lines: Sequence[dict[str, float]]) -> float:
-        return sum(line[key] for line in lines) / len(lines)
-
+    """Each loss by step, named as it was logged."""
+    lines = thinned(history, POINTS)
     keys = [key for key in history[0] if key not in ("step", "seconds")]
-    return {
-        key: [(round(mean("step", lines)), float(f"{mean(key, lines):.4g}")) for lines in stretches] for key in keys
-    }
+    return {key: [(line["step"], float(f"{line[key]:.4g}")) for line in lines] for key in keys}

@@ -8,7 +8,7 @@ const slider = node("input", { type: "range", min: 0, max: 1, step: 0.02, value:
   trigger("input");
 } });
 const minute = node("span");
-const sheets = node("div");
+const sheets = node("div", { class: "then" });
 
 function row(label, cells) {
   return node("tr", {}, node("th", { scope: "row" }, label), ...cells.map((cell) => node("td", {}, cell)));
