@@ -29,21 +29,21 @@ __all__ = ["BROKEN", "ClassicGanRecipe", "broken_digits", "dcgan_digits", "dcgan
 LEARNING_RATE = 2e-4
 EMA_PICTURES = 50_000
 """Half-life of the weight average."""
-BROKEN_RATE = 1e-3
 BROKEN = {
     "gan-mnist-overpowered": (
-        10, 0.0, "A GAN that was made to fail: its discriminator learned ten times as fast as the generator."
+        (5e-5, 1e-3), 0.0, "A GAN that was made to fail: its discriminator learned twenty times as fast as the "
+        "generator."
     ),
     "gan-mnist-collapsed": (
-        0.1, 0.0, "A GAN that was made to fail: its discriminator learned a tenth as fast as the generator, which "
-        "collapsed to one picture for every code."
+        (1e-3, 1e-4), 0.0, "A GAN that was made to fail: its discriminator learned a tenth as fast as the generator, "
+        "which collapsed to one picture for every code."
     ),
     "gan-mnist-cured": (
-        1, 0.1, "The cure of gan-mnist-overpowered and gan-mnist-collapsed: both networks learn as fast, and R1 + R2 "
-        "keeps the discriminator's slopes gentle."
+        (1e-3, 1e-3), 0.1, "The cure of gan-mnist-overpowered and gan-mnist-collapsed: both networks learn as fast, "
+        "and R1 + R2 keeps the discriminator's slopes gentle."
     ),
 }  # fmt: skip
-"""Name -> how many times as fast as the generator the discriminator learns, gamma, and the card's summary."""
+"""Name -> learning rates of generator and discriminator, gamma, and the card's summary."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def dcgan_faces(size: str) -> ClassicGanRecipe:
 
 def broken_digits(size: str, name: str) -> ClassicGanRecipe:
     """A narrow MLP GAN whose discriminator learns too fast, too slowly, or as fast and with R1 + R2; one size."""
-    pace, gamma, what = BROKEN[name]
+    rates, gamma, what = BROKEN[name]
     return ClassicGanRecipe(
         name,
         _DIGITS,
@@ -256,6 +256,6 @@ def broken_digits(size: str, name: str) -> ClassicGanRecipe:
         batch=100,
         betas=(0.5, 0.999),
         summary=what,
-        rates=(BROKEN_RATE, pace * BROKEN_RATE),
+        rates=rates,
         gamma=gamma,
     )
