@@ -1,4 +1,4 @@
-"""Below the GAN tab's sampler: three generators from one seed, time-lapses, broken trainings, faces; other tabs' lapses."""
+"""Below the GAN tab's sampler: generators from one seed, time-lapses, trainings that went wrong, faces."""
 
 import re
 
