@@ -17,7 +17,7 @@ from imagegen.ui.lapse import lapse_of, moment, time_lapse
 from imagegen.ui.widgets import data_url, widget
 from imagegen.ui.wiring import last_step, live, seed_with_dice
 
-__all__ = ["BROKEN", "FIGURES", "GENERATORS", "add_trainings"]
+__all__ = ["BROKEN", "FIGURES", "GENERATORS", "add_trainings", "at_the_same_minute", "figures"]
 
 GENERATORS = {MLP: "gan-mlp", DCGAN: "gan-dcgan", task.GENERATOR: "gan"}
 """Checkpoints of digits and their tasks, as they stand side by side."""

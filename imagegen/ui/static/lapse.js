@@ -14,8 +14,7 @@ const play = node("button", { type: "button", onclick: () => {
   if (playing) ask(shown.at === training.steps.length - 1 ? 0 : shown.at + 1);
   name();
 } });
-const stage = node("div", { class: "moment" }, node("figure", {}, image, when), charts);
-const controls = node("div", { class: "row" }, play, slider);
+const stage = node("div", { class: "moment" }, node("figure", {}, image, when), node("div", { class: "row" }, play, slider), charts);
 
 function ask(at) {
   slider.value = at;
@@ -37,7 +36,7 @@ function draw() {
   const root = element.querySelector(".lapse");
   if (!training) return root.replaceChildren(node("p", { class: "hint" }, t("lapse.coming")));
   if (!training.steps.length) return root.replaceChildren(node("p", { class: "hint" }, t("lapse.none")));
-  if (!stage.isConnected) root.replaceChildren(stage, controls);
+  if (!stage.isConnected) root.replaceChildren(stage);
   image.src = shown.png;
   name();
   root.dataset.drawn = `${training.run} ${shown.step}`;
