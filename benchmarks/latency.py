@@ -167,7 +167,7 @@ def main(calls: int) -> None:
             compare(f"API, {name}", partial(ours.picture, event, data), partial(bare.picture, name, [0]), calls)
         for name, (event, data) in slides.items():
             compare(f"page, {name}", partial(ours.event, event, data), partial(bare.event, name, [0]), calls)
-        longest_walk, long_run = [3, 8, 0, 60], ours.defaults("stream")
+        longest_walk, long_run = [3, 8, 0, 1, 60], ours.defaults("stream")
         long_run[long_run.index(20)] = 100  # steps
         slide = partial(ours.event, *slides["GAN, 30 digits"])
         beside("page, GAN slider beside a walk", url, slide, "walk", longest_walk, calls)

@@ -22,6 +22,7 @@ import typer
 from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
+from imagegen.training.classic_gan import BROKEN
 from imagegen.training.recipes import RECIPES, SIZES, build
 from imagegen.training.run import Run
 
@@ -38,6 +39,7 @@ WEIGHTS = {
     "face-autoencoder": 2.0,
     "srgan-x4": 2.0,
     "sr-x4": 2.0,
+    **dict.fromkeys(BROKEN, 0.1),
 }
 """Shares of the budget; 1 for the rest."""
 

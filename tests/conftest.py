@@ -20,6 +20,7 @@ from e2e.browsing import FLAGS, PATIENCE, Visitor
 from e2e.tiny import Tiny, running_slowly
 from e2e.visiting import App, digit_picture, running
 from made_up_diffusion import add_diffusion_checkpoints
+from made_up_gans import add_classic_gans
 from made_up_sr import add_sr_checkpoints
 from made_up_style import add_style_checkpoints
 from made_up_vaes import add_vae_checkpoints
@@ -94,6 +95,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> P
             {"x": pictures[:4]},
             reference_statistics(classifier, pictures),
         )
+    add_classic_gans(folder)
     add_diffusion_checkpoints(folder)
     add_text_checkpoint(folder)
     add_sr_checkpoints(folder)

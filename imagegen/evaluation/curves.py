@@ -23,6 +23,7 @@ __all__ = [
     "mixture",
     "mixture_curve",
     "solver_table",
+    "thinned",
 ]
 
 _FID = re.compile(r"FID-[\d.]+k (\S+) (\d+) steps")
@@ -86,6 +87,18 @@ def mixture_curve(card: Card) -> list[tuple[float, float]]:
     except KeyError:
         return []
     return [(points[0][0] - psnr, distance) for psnr, distance in points]
+
+
+def thinned(history: Sequence[Mapping[str, float]], count: int) -> list[dict[str, float]]:
+    """At most `count` lines of a training's history: the losses are means since the line before."""
+    count = min(count, len(history))
+    bounds = [round(i * len(history) / (count or 1)) for i in range(count + 1)]
+    stretches = [history[first:last] for first, last in pairwise(bounds)]
+    return [
+        {key: sum(line[key] for line in lines) / len(lines) for key in lines[0]}
+        | {key: lines[-1][key] for key in ("step", "seconds")}
+        for lines in stretches
+    ]
 
 
 def charts(card: Card) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """From a checkpoint's name to measured figures in its card."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from imagegen.cards import Card
 from imagegen.checkpoints import ModelStore
@@ -21,9 +22,12 @@ EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], Figures | Iterator[F
     "face-autoencoder": faces.evaluate_autoencoder,
     "gan-celeba": classic_gan.evaluate_faces,
     "gan-mnist": digits.evaluate_gan,
+    "gan-mnist-collapsed": partial(classic_gan.evaluate_digits, count=1_000),
+    "gan-mnist-cured": partial(classic_gan.evaluate_digits, count=1_000),
     "gan-mnist-dcgan": classic_gan.evaluate_digits,
     "gan-mnist-discriminator": digits.evaluate_discriminator,
     "gan-mnist-mlp": classic_gan.evaluate_digits,
+    "gan-mnist-overpowered": partial(classic_gan.evaluate_digits, count=1_000),
     "sd-mini": text_to_image.evaluate_text_to_image,
     "sr-x4": sr.evaluate_sr,
     "sr-x4-real": sr.evaluate_sr_real,

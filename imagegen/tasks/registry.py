@@ -14,7 +14,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, picture_sha256, read_recipe
-from imagegen.tasks import diffusion, gan, sr, style, style_slow, text_to_image, vae, vae_pictures
+from imagegen.tasks import classic_gan, diffusion, gan, sr, style, style_slow, text_to_image, vae, vae_pictures
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "verify"]
 
@@ -53,6 +53,14 @@ TASKS = {
         Task("diffusion-faces", diffusion.FACES, diffusion.FaceRequest, diffusion.run),
         Task("gan", gan.GENERATOR, gan.GanRequest, gan.run),
         Task("gan-walk", gan.GENERATOR, gan.WalkRequest, gan.walk),
+        *(
+            Task(task, name, partial(classic_gan.ClassicGanRequest, checkpoint=name), classic_gan.run)
+            for task, name in (
+                ("gan-mlp", classic_gan.MLP),
+                ("gan-dcgan", classic_gan.DCGAN),
+                ("gan-faces", classic_gan.FACES),
+            )
+        ),
         Task("style", style.FAST, style.StyleRequest, style.run, style.PICTURES),
         Task("style-slow", style_slow.FEATURES, style_slow.SlowRequest, style_slow.run, style_slow.PICTURES),
         Task("text-to-image", text_to_image.CHECKPOINT, text_to_image.TextToImageRequest, text_to_image.run),

@@ -1,5 +1,7 @@
 """`gan-mnist-mlp`, `gan-mnist-dcgan`, `gan-celeba`: the tutorials' GANs, to hold the others against.
 
+And `gan-mnist-overpowered`, `gan-mnist-collapsed`, `gan-mnist-cured`: what goes wrong in such a training, and a cure.
+
 Binary cross-entropy, one step of each network in turn, a constant learning rate. What tutorials often get wrong
 is right here: real pictures lie in [-1, 1] like those of a tanh, a step never has a smaller last batch, and
 the discriminator's step sends no gradient into the generator. The generator that ships is an average of its
@@ -19,13 +21,29 @@ from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.faces import faces, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.models import classic_gan as gan
+from imagegen.models.gan import gradient_penalty
 from imagegen.training.recipe import Export, Step, follow
 
-__all__ = ["ClassicGanRecipe", "dcgan_digits", "dcgan_faces", "mlp_digits"]
+__all__ = ["BROKEN", "ClassicGanRecipe", "broken_digits", "dcgan_digits", "dcgan_faces", "mlp_digits"]
 
 LEARNING_RATE = 2e-4
 EMA_PICTURES = 50_000
 """Half-life of the weight average."""
+BROKEN = {
+    "gan-mnist-overpowered": (
+        (5e-5, 1e-3), 0.0, "A GAN that was made to fail: its discriminator learned twenty times as fast as the "
+        "generator."
+    ),
+    "gan-mnist-collapsed": (
+        (1e-3, 1e-4), 0.0, "A GAN that was made to fail: its discriminator learned a tenth as fast as the generator, "
+        "which collapsed to one picture for every code."
+    ),
+    "gan-mnist-cured": (
+        (1e-3, 1e-3), 0.1, "The cure of gan-mnist-overpowered and gan-mnist-collapsed: both networks learn as fast, "
+        "and R1 + R2 keeps the discriminator's slopes gentle."
+    ),
+}  # fmt: skip
+"""Name -> learning rates of generator and discriminator, gamma, and the card's summary."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,8 @@ class ClassicGanRecipe:
         steps, batch: of a whole run.
         betas: of Adam.
         summary: for the card.
+        rates: learning rates of generator and discriminator.
+        gamma: weight of R1 + R2 (Mescheder et al. 2018) in the discriminator's loss.
     """
 
     compiled: tuple[str, ...] = ("generator", "discriminator")
@@ -85,8 +105,11 @@ class ClassicGanRecipe:
         batch: int,
         betas: tuple[float, float],
         summary: str,
+        rates: tuple[float, float] = (LEARNING_RATE, LEARNING_RATE),
+        gamma: float = 0.0,
     ) -> None:
         self.name, self.data, self.args, self.summary = name, data, args, summary
+        self.rates, self.gamma = rates, gamma
         self.needs = data.needs
         self.steps, self.batch = steps, batch
         self.betas = betas
@@ -113,17 +136,22 @@ class ClassicGanRecipe:
         z = step.normal(self.generator.z_dim)
         if self.data.mirrored:
             pictures = torch.where(step.uniform(1, 1, 1) < 0.5, pictures.flip(3), pictures)
+        rate_g, rate_d = self.rates
         with step.autocast():
-            fake = self.generator(z)
-            real_logits = self.discriminator(pictures).float()
-            fake_logits = self.discriminator(fake.detach()).float()
-            loss_d = gan.discriminator_loss(real_logits, fake_logits)
-        step.update(self.optimizers["discriminator"], loss_d, LEARNING_RATE)
+            fake = self.generator(z).float()
+            real, seen = (x.detach().requires_grad_(self.gamma > 0) for x in (pictures, fake))
+            real_logits = self.discriminator(real).float()
+            fake_logits = self.discriminator(seen).float()
+            loss = loss_d = gan.discriminator_loss(real_logits, fake_logits)
+            if self.gamma:
+                r1, r2 = gradient_penalty(real, real_logits), gradient_penalty(seen, fake_logits)
+                loss = loss + 0.5 * self.gamma * (r1 + r2)
+        step.update(self.optimizers["discriminator"], loss, rate_d)
 
         self.discriminator.requires_grad_(False)
         with step.autocast():
             loss_g = gan.generator_loss(self.discriminator(fake).float())
-        step.update(self.optimizers["generator"], loss_g, LEARNING_RATE)
+        step.update(self.optimizers["generator"], loss_g, rate_g)
         self.discriminator.requires_grad_(True)
 
         half_life = min(EMA_PICTURES, 0.05 * step.batch * (step.index + 1))
@@ -153,13 +181,19 @@ class ClassicGanRecipe:
                 data=self.data.facts,
                 licence=self.data.licence,
                 details={
-                    "loss": "binary cross-entropy, non-saturating",
+                    "loss": "binary cross-entropy, non-saturating"
+                    + (f", R1 + R2 at gamma {self.gamma}" if self.gamma else ""),
                     "optimiser": f"Adam {self.betas}",
-                    "learning rate": LEARNING_RATE,
+                    "learning rate": _said(self.rates),
                     "EMA half-life": f"{EMA_PICTURES:,} pictures",
                 },
             )
         ]
+
+
+def _said(rates: tuple[float, float]) -> float | str:
+    generator, discriminator = rates
+    return generator if generator == discriminator else f"{generator} (generator), {discriminator} (discriminator)"
 
 
 def mlp_digits(size: str) -> ClassicGanRecipe:
@@ -206,4 +240,22 @@ def dcgan_faces(size: str) -> ClassicGanRecipe:
         batch=128,
         betas=(0.5, 0.999),
         summary="Draws faces of 64x64 from a code of 100 numbers: the DCGAN of Radford et al. (2015).",
+    )
+
+
+def broken_digits(size: str, name: str) -> ClassicGanRecipe:
+    """A narrow MLP GAN whose discriminator learns too fast, too slowly, or as fast and with R1 + R2; one size."""
+    rates, gamma, what = BROKEN[name]
+    return ClassicGanRecipe(
+        name,
+        _DIGITS,
+        gan.MlpGenerator(hidden=128),
+        gan.MlpDiscriminator(hidden=128),
+        args={"hidden": 128},
+        steps=4_000,
+        batch=100,
+        betas=(0.5, 0.999),
+        summary=what,
+        rates=rates,
+        gamma=gamma,
     )

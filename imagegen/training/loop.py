@@ -232,7 +232,7 @@ class _Loop:
         if self.board is None or (pictures := self.recipe.preview()) is None:
             return
         sheet = grid(to_pictures(pictures), columns=5)
-        sheet.save(self.run.moments / f"{step:07d}.png")
+        sheet.convert("L" if pictures.shape[1] == 1 else "RGB").save(self.run.moments / f"{step:07d}.png")
         self.board.add_images("samples", (pictures.float().cpu() + 1) / 2, step)
 
     def _log(self, sums: dict[str, Tensor]) -> float:

@@ -8,6 +8,7 @@ import torch
 from imagegen.cards import Card
 from imagegen.checkpoints import Checkpoint, ModelStore, write_checkpoint
 from imagegen.data.pictures import Sources
+from imagegen.evaluation.curves import thinned
 from imagegen.images import to_pictures
 from imagegen.recipes import to_png
 from imagegen.tasks.registry import TASKS, Task, recipe_of
@@ -16,6 +17,9 @@ from imagegen.training.recipes import build
 from imagegen.training.run import Run
 
 __all__ = ["publish"]
+
+HISTORY_LINES = 500
+"""That ship; a fast training logs twenty times as many."""
 
 
 def publish(folder: Path, checkpoints: Path, sources: Sources) -> list[Checkpoint]:
@@ -77,7 +81,7 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
 
 def _add_time_lapse(checkpoint: Checkpoint, run: Run) -> None:
     """The losses, and what the same codes gave at some thirty moments of the training."""
-    checkpoint.add("assets/history.json", json.dumps(run.read_history()).encode())
+    checkpoint.add("assets/history.json", json.dumps(thinned(run.read_history(), HISTORY_LINES)).encode())
     for picture in sorted(run.moments.glob("*.png")):
         checkpoint.add(f"assets/moments/{picture.name}", picture.read_bytes())
 

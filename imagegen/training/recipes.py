@@ -1,6 +1,7 @@
 """Every recipe by its name: `python -m imagegen train NAME`."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -8,7 +9,7 @@ from imagegen.data.pictures import Pictures
 from imagegen.errors import InputError
 from imagegen.training.attributes import AttributesRecipe
 from imagegen.training.autoencoder import AutoencoderRecipe
-from imagegen.training.classic_gan import dcgan_digits, dcgan_faces, mlp_digits
+from imagegen.training.classic_gan import BROKEN, broken_digits, dcgan_digits, dcgan_faces, mlp_digits
 from imagegen.training.classifier import ClassifierRecipe
 from imagegen.training.diffusion import DigitDiffusionRecipe, FaceDiffusionRecipe
 from imagegen.training.gan import ConditionalGanRecipe
@@ -33,6 +34,7 @@ RECIPES: dict[str, Callable[[str], Recipe]] = {
     AutoencoderRecipe.name: AutoencoderRecipe,
     "gan-celeba": dcgan_faces,
     ConditionalGanRecipe.name: ConditionalGanRecipe,
+    **{name: partial(broken_digits, name=name) for name in BROKEN},
     "gan-mnist-dcgan": dcgan_digits,
     "gan-mnist-mlp": mlp_digits,
     TextToImageRecipe.name: TextToImageRecipe,

@@ -12,7 +12,6 @@ from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, TIMESTEPS, predict, predict_noise, predict_x0, q_sample
 from imagegen.recipes import from_link
-from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of, request_of
@@ -21,6 +20,7 @@ from imagegen.ui.bringing import pad_and_upload
 from imagegen.ui.diffusion_api import add_endpoints
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
+from imagegen.ui.lapse import time_lapse
 from imagegen.ui.widgets import shown, source, widget
 from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
 
@@ -81,18 +81,13 @@ class _Tab:
             with gr.Column(scale=8, min_width=340):
                 self.race = widget("race", {"tables": views.solver_tables(store, self.models)})
         with gr.Accordion(T("diff.lapse.title"), open=False):
-            moment = Slider(0, 1, 1, step=0.01, label=T("diff.lapse.when"), elem_id="moment")
-            self.lapse = widget("lapse", views.moment(store, self.models[0], 1.0))
+            time_lapse(store, self.models, "diff")
         self._wire(travelling, tabs, run, stop)
         pictures = {"travelling": travelling, "made": self.made}
         live([level.input, level.release], self.drown, {"t": level, **pictures}, [self.forward])
         live([travelling.change, self.made.change], self.drown, {"t": level, **pictures}, [self.forward])
         job(trip_run, trip_stop, self.round_trip, {"ask": asked, **pictures, **self.controls}, [self.trip])
         job(race_run, race_stop, self.run_race, {**lanes, **self.controls}, [self.race])
-        live(
-            [moment.input, moment.release, self.controls["model"].change],
-            self.show_moment, {"model": self.controls["model"], "share": moment}, [self.lapse],
-        )  # fmt: skip
 
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
         first = self.models[0]
@@ -223,10 +218,6 @@ class _Tab:
                 newest[i] = self.store.turn.run("job", partial(views.lane, *request.lanes[i], latest))
             waiting = {}
             yield {"model": request.diffusion.checkpoint, "lanes": newest, "done": step.done}
-
-    def show_moment(self, model: str, share: float) -> Any:
-        model = checks.choice("model", model, self.models)
-        return views.moment(self.store, model, checks.number("share", share, 0, 1))
 
     def open_link(self, query: dict[str, str]) -> list[Any]:
         """Select this tab and set its controls as the recipe in the page's address says; the page then presses Run."""

@@ -99,16 +99,6 @@ def solver_tables(store: ModelStore, names: Sequence[str]) -> dict[str, Any]:
     return {name: solver_table(store.checkpoint(name).card()) for name in names}
 
 
-def moment(store: ModelStore, name: str, share: float) -> dict[str, Any]:
-    """What the same noise gave at one moment of the training; share 0 is its start, 1 its end."""
-    checkpoint = store.checkpoint(name)
-    pictures = checkpoint.files("assets/moments")
-    if not pictures:
-        return {}
-    chosen = pictures[round(share * (len(pictures) - 1))]
-    return {"png": data_url(checkpoint.read(chosen)), "step": int(chosen.rpartition("/")[2].partition(".")[0])}
-
-
 # Requests
 
 

@@ -15,7 +15,8 @@ from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of, request_of
 from imagegen.ui.bringing import pad_and_upload
-from imagegen.ui.gan_api import COLUMNS, add_endpoints
+from imagegen.ui.gan_api import COLUMNS, SECONDS_PER_FRAME, add_endpoints
+from imagegen.ui.gan_trainings import add_trainings
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, plain_png, source, widget
@@ -27,7 +28,6 @@ FIRST_COUNT = 30
 SHOWN_DIRECTIONS = 4
 DIRECTIONS = [f"direction_{i + 1}" for i in range(task.DIRECTIONS)]
 PREVIEW_SECONDS = 0.04
-SECONDS_PER_FRAME = 0.08
 NOTHING = {"digit": "all", "second_digit": "none"}
 """What the page's choices call a request's None."""
 
@@ -69,6 +69,7 @@ class _Tab:
         with gr.Accordion(T("story.title"), open=False):
             code = source(task._sample, generator_loss, discriminator_loss)
             self.story = widget("story", {**_story(first), "code": code})
+        add_trainings(store)
         self._wire(travelling, chosen, walk_controls, run, stop)
 
     def _controls(self, direction_names: list[int]) -> dict[str, Any]:
@@ -110,10 +111,12 @@ class _Tab:
         with gr.Row():
             digit = gr.Dropdown(list(range(10)), value=3, label=T("gan.walk.from"), min_width=90)
             second = gr.Dropdown(list(range(10)), value=8, label=T("gan.walk.to"), min_width=90)
+        end = gr.Number(1, label=T("gan.walk.seed"), elem_id="walk-seed")
         frames = Slider(2, task.MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"))
         run = gr.Button(T("gan.walk.run"), variant="primary", elem_id="walk-run")
         stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="walk-stop")
-        controls = {"digit": digit, "second_digit": second, "seed": self.controls["seed"], "frames": frames}
+        seeds = {"seed": self.controls["seed"], "second_seed": end}
+        controls = {"digit": digit, "second_digit": second, **seeds, "frames": frames}
         return controls, run, stop
 
     def _wire(
@@ -182,8 +185,8 @@ class _Tab:
         verdict = self.store.turn.run("live", lambda: task.score(task.ScoreRequest(digit), self.store))
         return self._verdict(digit, verdict)
 
-    def walk(self, digit: int, second_digit: int, seed: int, frames: int) -> Iterator[Any]:
-        request = task.WalkRequest(digit, second_digit, seed, frames=frames)
+    def walk(self, **values: Any) -> Iterator[Any]:
+        request = task.WalkRequest(**values)
         started = time.monotonic()
         for step in steps_in_turn(task.walk(request, self.store), self.store, "job"):
             time.sleep(max(0.0, started + step.index * PREVIEW_SECONDS - time.monotonic()))  # as fast as eyes follow

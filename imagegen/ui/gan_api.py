@@ -1,5 +1,6 @@
-"""The GAN tab's named endpoints, for programs: `/gan_sample` and `/gan_score`."""
+"""The GAN tab's named endpoints, for programs: `/gan_sample`, `/gan_score` and `/gan_walk`."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -9,21 +10,23 @@ from PIL import Image
 
 from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_digit, to_pictures
-from imagegen.recipes import to_png
+from imagegen.recipes import to_png, to_webp_animation
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture
-from imagegen.ui.widgets import handed_over
-from imagegen.ui.wiring import endpoint, fields, last_step
+from imagegen.ui.widgets import handed_over, plain_png
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, last_step, steps_in_turn
 
-__all__ = ["COLUMNS", "add_endpoints"]
+__all__ = ["COLUMNS", "SECONDS_PER_FRAME", "add_endpoints"]
 
 COLUMNS = 10
 """Digits in a row of a sheet."""
+SECONDS_PER_FRAME = 0.08
+"""Of a walk as an animation."""
 
 
 def add_endpoints(store: ModelStore) -> None:
-    """Add both to the page's API."""
+    """Add all three to the page's API."""
 
     def gan_sample(
         digit: int | None,
@@ -77,8 +80,40 @@ def add_endpoints(store: ModelStore) -> None:
             "reading": [round(p, 4) for p in verdict.reading.tolist()],
         }
 
+    def gan_walk(
+        digit: int, second_digit: int, seed: int, second_seed: int | None, frames: int
+    ) -> Iterator[tuple[str | None, Any]]:
+        """Walk from one code to another, and from digit to digit.
+
+        Args:
+            digit: where it starts, 0 to 9.
+            second_digit: where it ends, 0 to 9.
+            seed: of the code at the start, 0 to 2^32 - 1.
+            second_seed: of the code at the end, 0 to 2^32 - 1, or nothing for the seed after the first.
+            frames: pictures on the way, both ends included, 2 to 60.
+
+        Returns:
+            Now and then one PNG with the frames so far, ten in a row, and where it stands; the last is the whole
+            walk as an animated WebP, with its recipe.
+        """
+        request = task.WalkRequest(digit, second_digit, seed, second_seed, frames)
+        recipe = recipe_of(TASKS["gan-walk"], request, store)
+        pace = Pace()
+        for step in steps_in_turn(task.walk(request, store), store, "job"):
+            about = {"frame": step.index, "of": step.total}
+            if step.index == step.total:
+                film = to_webp_animation(to_pictures(step.images), SECONDS_PER_FRAME, recipe)
+                yield handed_over(film, "walk.webp", about | {"recipe": asdict(recipe)})
+            elif pace.due():
+                yield handed_over(plain_png(grid(to_pictures(step.images), COLUMNS, gap=0)), "walk.png", about)
+            else:
+                yield NOTHING
+
     controls = fields(digit=None, second_digit=None, mix=0, count=25, seed=0, truncation=1, directions=[])
     sheet, judged = gr.Image(label="digits", format="png", visible=False), gr.JSON(label="judged", visible=False)
     endpoint(gan_sample, controls, [sheet, judged])
     picture = Picture(label="picture", visible=False)
     endpoint(gan_score, {"picture": picture, **fields(digit=None)}, [gr.JSON(label="verdict", visible=False)])
+    walk = fields(digit=3, second_digit=8, seed=0, second_seed=None, frames=24)
+    film, about = gr.Image(label="walk", format="png", visible=False), gr.JSON(label="about", visible=False)
+    endpoint(gan_walk, walk, [film, about], JOB)

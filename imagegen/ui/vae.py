@@ -24,6 +24,7 @@ from imagegen.ui import vae_views as views
 from imagegen.ui.bringing import pad_and_upload
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
+from imagegen.ui.lapse import time_lapse
 from imagegen.ui.vae_api import add_endpoints
 from imagegen.ui.widgets import source, widget
 from imagegen.ui.wiring import Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
@@ -85,6 +86,8 @@ class _Tab:
                 self.latents = widget("latents")
         if task.FACES in self.models:
             vae_faces.arithmetic(store, travelling)
+        with gr.Accordion(T("vae.lapse.title"), open=False):
+            time_lapse(store, [task.DIGITS, task.PLANE, task.PLAIN, task.FACES], "vae")
         with gr.Accordion(T("story.title"), open=False):
             gr.Markdown(T("vae.story"))
             widget("listing", source(reparametrise, kl_per_latent, bernoulli_log_likelihood, gaussian_log_likelihood))

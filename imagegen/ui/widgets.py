@@ -80,7 +80,7 @@ def saved(file: bytes, name: str) -> str:
 
 
 def handed_over(file: bytes, name: str, about: Any) -> tuple[str | None, Any]:
-    """What an endpoint returns: a PNG among Gradio's files, and what is told of it.
+    """What an endpoint returns: a picture among Gradio's files, and what is told of it.
 
     Where none can be written, as on a full disk, the picture is told too, with a warning.
     """
@@ -88,7 +88,7 @@ def handed_over(file: bytes, name: str, about: Any) -> tuple[str | None, Any]:
         return saved(file, name), about
     except OSError as problem:
         warning = f"No file could be written here ({problem.strerror}); the picture is a data: URL instead."
-        return None, {"about": about, "picture": data_url(file), "warning": warning}
+        return None, {"about": about, "picture": data_url(file, name.rpartition(".")[2]), "warning": warning}
 
 
 def picture_from_pad(drawing: object) -> Image.Image:

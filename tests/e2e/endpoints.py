@@ -23,6 +23,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
         "digit": 7, "second_digit": None, "mix": 0, "count": 2, "seed": 0, "truncation": 1, "directions": [],
     },
     "gan_score": {"picture": PICTURE, "digit": None},
+    "gan_walk": {"digit": 3, "second_digit": 8, "seed": 0, "second_seed": None, "frames": 3},
     "stylize": {
         "photo": PICTURE, "painting": None, "style": [STYLES[0]], "weights": [], "strength": 1, "keep_colours": False,
         "size": 96,
@@ -48,6 +49,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
 LONG: dict[str, dict[str, Any]] = {
     "diffuse_race": {"lanes": [["ddpm", 100]] * 3},
     "diffuse_sample": {"count": 32, "steps": 100},
+    "gan_walk": {"frames": 60},
     "stylize": {"size": 2048},
     "stylize_slow": {"iterations": 1000},
     "text_to_image": {"count": 32, "steps": 100},
@@ -70,6 +72,7 @@ _FIELD_LIMITS = {
     "pleasing": "a number from 0 to 1",
     "prompt": "a text of at most 1000 characters",
     "second_digit": "a whole number from 0 to 9",
+    "second_seed": "a whole number from 0 to 4294967295",
     "seed": "a whole number from 0 to 4294967295",
     "smoothness": "a number from 0 to 100",
     "start_seed": "a whole number from 0 to 4294967295",

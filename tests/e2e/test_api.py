@@ -22,7 +22,7 @@ from imagegen.recipes import Recipe, read_recipe
 from imagegen.tasks.registry import replay
 
 SIDE = 28
-LONG_WALK: list[object] = [3, 8, 0, 60]  # digit, second digit, seed, frames
+LONG_WALK: list[object] = [3, 8, 0, 1, 60]  # digit, second digit, seed, second seed, frames
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,34 @@ def test_score_reads_a_drawing(client: Client, tmp_path: Path) -> None:
     assert meant["digit"] == 0
     assert meant["reading"] == verdict["reading"]
     assert meant["realness"] != verdict["realness"]
+
+
+def test_a_walk_streams_and_ends_as_an_animation_that_can_be_made_again(client: Client) -> None:
+    walking = client.submit(digit=2, second_digit=7, seed=5, second_seed=9, frames=60, api_name="/gan_walk")
+    answers = [(Path(path), about) for path, about in walking]
+    *previews, (film, about) = answers
+    assert previews
+    assert all(path.suffix == ".png" and 0 < said["frame"] < 60 for path, said in previews)
+    assert [said["frame"] for _, said in answers] == sorted(said["frame"] for _, said in answers)
+    assert (about["frame"], about["of"]) == (60, 60)
+    recipe = read_recipe(film)
+    assert recipe == Recipe(**about["recipe"] | {"inputs": ()})
+    wanted = {"digit": 2, "second_digit": 7, "seed": 5, "second_seed": 9, "frames": 60}
+    assert recipe.request == wanted
+    last = to_pictures(replay(replace(recipe, index=59), ModelStore(CHECKPOINTS, torch.device("cpu"))))[0]
+    with Image.open(film) as image:
+        assert image.format == "WEBP"
+        assert getattr(image, "n_frames", 1) == 60
+        image.seek(59)
+        shown = np.asarray(image.convert("L").resize(last.size), dtype=np.int16)
+    assert np.abs(shown - np.asarray(last, dtype=np.int16)).max() <= 1
+
+
+def test_a_walk_without_a_second_seed_ends_at_the_next_one(client: Client) -> None:
+    _, about = client.predict(digit=1, second_digit=1, seed=3, second_seed=None, frames=2, api_name="/gan_walk")
+    assert about["recipe"]["request"]["second_seed"] == 4
+    with pytest.raises(AppError, match=r"frames must be a whole number from 2 to 60\."):
+        client.predict(frames=61, second_seed=None, api_name="/gan_walk")
 
 
 def test_client_reads_the_message(client: Client) -> None:

@@ -24,6 +24,7 @@ from imagegen.evaluation.curves import (
     mixture,
     mixture_curve,
     solver_table,
+    thinned,
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -133,3 +134,11 @@ def test_importing_it_is_cheap() -> None:
     program = "import sys, imagegen.evaluation.curves; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
+
+
+def test_a_thinned_history_keeps_its_end_and_its_means() -> None:
+    history = [{"step": i, "seconds": 2 * i, "loss": i % 3} for i in range(1, 10)]
+    assert thinned(history, 3) == [{"step": i, "seconds": 2 * i, "loss": 1} for i in (3, 6, 9)]
+    assert thinned(history, 100) == history
+    assert thinned(history, 4)[-1]["step"] == 9
+    assert thinned([], 5) == []

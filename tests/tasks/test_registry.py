@@ -22,6 +22,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "diffusion-digits": {"count": 4, "seed": SEEDS - 2, "solver": "ddim", "steps": 3, "eta": 0.5, "guidance_scale": 2},
     "diffusion-faces": {"count": 4, "seed": 5, "steps": 3, "wanted": ("Smiling", "Young"), "unwanted": ["Male"]},
     "gan": {"count": 5, "seed": SEEDS - 2, "directions": (1, -3), "chosen": 3, "second_digit": 4, "mix": 0.3},
+    "gan-dcgan": {"count": 4, "seed": SEEDS - 2},
+    "gan-faces": {"count": 4, "seed": 5},
+    "gan-mlp": {"count": 4, "seed": 5},
     "gan-walk": {"digit": 1, "second_digit": 7, "seed": 5, "frames": 4},
     "vae-celeba-way": {"start": 3, "end": 4, "path": "spherical", "frames": 4},
     "text-to-image": {"count": 4, "seed": 5, "steps": 3, "prompt": "戴眼镜的 woman\u200b", "negative_prompt": "a sun"},
@@ -188,7 +191,7 @@ def test_samples_are_the_same_in_batches_of_any_size(
         (
             "digit-classifier",
             {},
-            "draws no pictures; choose one of .*gan-mnist, sd-mini, .*vae-celeba, vae-mnist, vae-mnist-2d.$",
+            "draws no pictures; choose one of .*gan-mnist-mlp, sd-mini, .*vae-celeba, vae-mnist, vae-mnist-2d.$",
         ),
         ("sr-x4", {}, "sr-x4 works on pictures: name a file or a folder with --input"),
         ("../gan-mnist", {}, "draws no pictures"),

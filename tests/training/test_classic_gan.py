@@ -10,7 +10,8 @@ from torch import Tensor
 
 from imagegen.data.pictures import Sources
 from imagegen.models import classic_gan as gan
-from imagegen.training.classic_gan import ClassicGanRecipe
+from imagegen.models.gan import gradient_penalty
+from imagegen.training.classic_gan import BROKEN, ClassicGanRecipe
 from imagegen.training.recipe import Step
 from imagegen.training.recipes import build
 
@@ -88,3 +89,34 @@ def test_the_preview_is_of_fixed_codes() -> None:
     pictures = recipe.preview()
     assert pictures.shape == (25, 1, 28, 28)
     assert torch.equal(pictures, recipe.preview())
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_training_differs_in_what_its_card_says(name: str) -> None:
+    recipe = recipe_of(name)
+    (export,) = recipe.exports(Sources())
+    generator, discriminator = recipe.rates
+    rates, gamma, what = BROKEN[name]
+    assert (generator, discriminator) == rates
+    assert export.summary == what
+    assert ("R1 + R2" in export.details["loss"]) == (gamma > 0)
+    run(recipe, 1)
+    for name, rate in (("generator", generator), ("discriminator", discriminator)):
+        assert recipe.optimizers[name].param_groups[0]["lr"] == rate
+
+
+def test_a_steep_discriminator_pays() -> None:
+    """With a large gamma one step makes it flatter at real and generated digits than without."""
+
+    def slopes(gamma: float) -> list[float]:
+        recipe = recipe_of("gan-mnist-cured")
+        recipe.gamma = gamma
+        run(recipe, 5)
+        pictures, _ = recipe.made_up_data()[:8]
+        found = []
+        for x in (pictures, recipe.generator(torch.zeros(8, 100)).detach()):
+            x = x.clone().requires_grad_()
+            found.append(gradient_penalty(x, recipe.discriminator(x)).item())
+        return found
+
+    assert all(flat < 0.5 * steep for flat, steep in zip(slopes(100.0), slopes(0.0), strict=True))

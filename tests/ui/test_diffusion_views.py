@@ -14,10 +14,10 @@ import torch
 from made_up_diffusion import FIDS, LOSSES
 from PIL import Image
 
-from imagegen.checkpoints import Checkpoint, ModelStore
+from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import SEEDS
-from imagegen.errors import CheckpointError, InputError
+from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SCHEDULES, TIMESTEPS
 from imagegen.recipes import from_link, read_recipe
@@ -107,29 +107,6 @@ def test_curves_run_over_all_noise_levels_of_each_schedule() -> None:
         for line in curves[key]:
             values = [value for _, value in line["points"]]
             assert values == sorted(values, reverse=True)
-
-
-@pytest.mark.parametrize(("share", "step"), [(0, 0), (0.2, 0), (0.3, 40), (0.5, 40), (0.8, 900), (1, 900)])
-def test_a_moment_of_the_training_is_the_picture_nearest_to_it(copied: Path, share: float, step: int) -> None:
-    checkpoint = Checkpoint(copied / task.DIGITS)
-    for kept in 0, 40, 900:
-        file = io.BytesIO()
-        Image.new("L", (4, 4), kept % 256).save(file, "PNG")
-        checkpoint.add(f"assets/moments/{kept:07d}.png", file.getvalue())
-    shown = views.moment(store_of(copied), task.DIGITS, share)
-    assert shown["step"] == step
-    assert decoded(shown["png"]).getpixel((0, 0)) == step % 256
-
-
-def test_a_checkpoint_without_moments_shows_none(store: ModelStore) -> None:
-    assert views.moment(store, task.DIGITS, 0.5) == {}
-
-
-def test_a_damaged_moment_is_not_shown(copied: Path) -> None:
-    Checkpoint(copied / task.DIGITS).add("assets/moments/0000001.png", b"picture")
-    (copied / task.DIGITS / "assets/moments/0000001.png").write_bytes(b"another")
-    with pytest.raises(CheckpointError, match="damaged"):
-        views.moment(store_of(copied), task.DIGITS, 0)
 
 
 # The page's words and requests

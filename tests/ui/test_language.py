@@ -1,6 +1,7 @@
 """Two languages, none of them with a hole: every word on the page and every error that reaches it."""
 
 import ast
+import json
 import re
 import string
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from serving import ROOT
 from starlette.requests import Request
 
 from imagegen import errors
@@ -18,7 +20,7 @@ from imagegen.errors import InputError
 from imagegen.models.diffusion import SCHEDULES
 from imagegen.models.gan import MEASURES
 from imagegen.recipes import Recipe
-from imagegen.tasks import checks, style_slow
+from imagegen.tasks import checks, classic_gan, style_slow, vae
 from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
@@ -26,6 +28,7 @@ from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL
 from imagegen.ui import TABS
 from imagegen.ui.bringing import EXAMPLES, STYLES
 from imagegen.ui.diffusion_views import TRAITS, curves
+from imagegen.ui.gan_trainings import BROKEN, FIGURES, GENERATORS
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
 from imagegen.ui.sr_views import BICUBIC
 
@@ -91,6 +94,11 @@ def test_both_languages_have_the_same_words_and_placeholders() -> None:
         assert CHINESE[key].strip()
 
 
+LAPSES = (*GENERATORS, *BROKEN, *vae.PLANES, vae.DIGITS, vae.FACES, DIGITS, FACES)
+HISTORIES = [json.loads((ROOT / "checkpoints" / name / "assets" / "history.json").read_text()) for name in LAPSES]
+LOSSES = {key for history in HISTORIES for key in history[0]} - {"step", "seconds"}
+"""That the time-lapses of the shipped checkpoints plot."""
+
 PUT_TOGETHER = {
     *(f"{tab}.tab" for tab in TABS),
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
@@ -103,6 +111,10 @@ PUT_TOGETHER = {
     *(f"grams.{name}" for name in ("painting", "photo", "result")),
     *(f"sr.way.{name}{text}" for name in (BICUBIC, FAITHFUL, PLEASING, REAL, "truth") for text in ("", ".text")),
     *(f"truth.{figure}" for figure in ("psnr", "ssim", "distance", "invented")),
+    *(f"trio.{figure}" for figure in FIGURES),
+    *(f"run.{name}{text}" for name in (*GENERATORS, classic_gan.FACES) for text in ("", ".text")),
+    *(f"run.{name}" for name in LAPSES),
+    *(f"lapse.curve.{loss}" for loss in LOSSES),
     *(f"diff.model.{name}" for name in (DIGITS, FACES)),
     *(f"diff.race.lane{i + 1}" for i in range(LANES)),
     *(f"denoise.{panel}{text}" for panel in ("x_t", "noise", "x0") for text in ("", ".text")),
