@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
         ) from problem
     finally:
         if training.board is not None:
-            training.board.close()
+            with suppress(OSError):  # a full disk has been told, and would hide it
+                training.board.close()
     return run
 
 

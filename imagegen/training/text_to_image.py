@@ -76,7 +76,7 @@ class TextToImageRecipe:
         self.steps, self.batch = {"small": (10_000, 64), "large": (12_000, 512)}[size]
         args: dict[str, Any] = {
             "small": {"width": 192, "layers": 3, "channels": (96, 128)},
-            "large": {"width": 256, "layers": 4, "channels": (128, 160), "blocks": 2},
+            "large": {"width": 256, "layers": 3, "channels": (128, 160), "blocks": 2},
         }[size]
         self.model = TextToImage(**args)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()

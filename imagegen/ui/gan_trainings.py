@@ -37,7 +37,7 @@ def add_trainings(store: ModelStore) -> None:
         gr.Markdown(T("gan.trio.text"), elem_classes="hint")
         _side_by_side(store, there)
     if FACES in store.names():
-        with gr.Accordion(T("gan.faces.title"), open=False):
+        with gr.Accordion(T("gan.faces.title"), open=False, elem_id="gan-faces"):
             gr.Markdown(T("gan.faces.text"), elem_classes="hint")
             _sheets(store, {FACES: "gan-faces"}, "faces", SHOWN_FACES, FACE_COLUMNS)
     with gr.Accordion(T("gan.lapse.title"), open=False):

@@ -199,6 +199,7 @@ def test_a_drawing_is_drowned_brought_back_and_everything_has_its_place(tab: Pag
 def test_the_picture_travels_and_a_link_brings_it_back(tab: Page, visitor: Visitor) -> None:
     press(tab.get_by_role("button", name=words(tab)["diff.lapse.title"]))
     lapse = tab.locator("#diff-lapse .lapse")
+    lapse.scroll_into_view_if_needed()  # nothing is read before it is seen
     expect(lapse).to_have_attribute("data-drawn", re.compile(r"ddpm-mnist [1-9]\d*$"))
     trained = sources(lapse.locator("img"))
     slider = lapse.locator("input[type=range]")

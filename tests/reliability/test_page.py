@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from e2e.browsing import PATIENCE, RUN, open_tab
+from e2e.browsing import PATIENCE, RUN, open_tab, press, words
 from e2e.endpoints import PICTURE
 from e2e.tiny import Tiny
 from e2e.visiting import App
@@ -33,9 +33,9 @@ def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def refused(page: Page, words: str) -> None:
+def refused(page: Page, text: str) -> None:
     """A message with these words, which is then closed."""
-    toast = page.get_by_test_id("toast-body").filter(has_text=words)
+    toast = page.get_by_test_id("toast-body").filter(has_text=text)
     expect(toast).to_be_visible(timeout=RUN)
     toast.get_by_test_id("toast-close").click()
     expect(toast).to_have_count(0, timeout=PATIENCE)
@@ -47,6 +47,8 @@ def test_rows_9_and_10_every_tab_refuses_what_is_no_picture(page: Page, language
     PICTURE.save(real)
     for tab, upload in UPLOADS.items():
         open_tab(page, tab)
+        if tab == "diff.tab":
+            press(page.get_by_role("button", name=words(page)["bring"]))
         field = page.locator(f"{upload} input[type=file]")
         field.set_input_files(fake)
         refused(page, locale("zh")[NO_PICTURE] if language == "zh-CN" else NO_PICTURE)

@@ -267,6 +267,7 @@ def test_a_full_disk_leaves_the_state_before(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.glob("state*")} == files
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of the curves' writer
 def test_a_disk_that_fills_up_in_a_run_leaves_a_state_to_resume(tmp_path: Path, save_every_2: None) -> None:
     """Curves and history grow past what there is room for, long after the first state was saved."""
     with (
