@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from e2e.browsing import Visitor, drag, press
-from e2e.visiting import CHECKPOINTS
+from e2e.visiting import CHECKPOINTS, slowed
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -141,15 +141,16 @@ def test_an_uploaded_picture_is_judged_and_a_bad_one_refused(page: Page, one_png
 
 
 @BOTH_WIDTHS
-def test_a_walk_runs_stops_and_ends(page: Page, tmp_path: Path) -> None:
+def test_a_walk_runs_stops_and_ends(page: Page, visitor: Visitor, tmp_path: Path) -> None:
     frames = page.locator("input[type=number][max='60']")
     frames.fill("60")
     frames.press("Tab")
     run, stop = page.locator("#walk-run"), page.locator("#walk-stop")
-    press(run)
-    expect(page.locator(".film progress")).to_be_visible()
-    stop.dispatch_event("click")  # at once; a real click waits until the button stands still
-    expect(run).to_be_visible()
+    with slowed(visitor.app):
+        press(run)
+        expect(page.locator(".film progress")).to_be_visible()
+        stop.dispatch_event("click")  # at once; a real click waits until the button stands still
+        expect(run).to_be_visible()
     expect(stop).to_be_hidden()
     page.wait_for_timeout(QUIET)
     stopped_at = page.locator(".film .hint").inner_text()

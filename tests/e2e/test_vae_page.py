@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, drag, open_tab, press, set_number, words
-from e2e.visiting import CHECKPOINTS
+from e2e.visiting import CHECKPOINTS, slowed
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -158,7 +158,7 @@ def test_a_drawing_lands_on_the_map_and_its_elbo_adds_up(tab: Page) -> None:
     assert [float(x) for x in (plane.get_attribute("data-own") or "").split()] == place
 
 
-def test_a_way_from_the_drawing_to_a_seed_runs_stops_and_can_be_kept(tab: Page) -> None:
+def test_a_way_from_the_drawing_to_a_seed_runs_stops_and_can_be_kept(tab: Page, visitor: Visitor) -> None:
     between, slots = shown(tab, "between"), tab.locator("#between-slots .slot")
     run, stop = tab.locator("#between-run"), tab.locator("#between-stop")
     expect(between.locator(".ends figcaption")).to_have_text(["seed 2", "seed 25"])
@@ -176,10 +176,11 @@ def test_a_way_from_the_drawing_to_a_seed_runs_stops_and_can_be_kept(tab: Page) 
     ends = [levels(between.locator(".ends img").nth(i)) for i in range(2)]
 
     set_number(tab, "vae-frames", 60)
-    press(run)
-    expect(between.locator("progress")).to_be_visible()
-    stop.dispatch_event("click")  # at once; a real click waits until the button stands still
-    expect(run).to_be_visible()
+    with slowed(visitor.app):
+        press(run)
+        expect(between.locator("progress")).to_be_visible()
+        stop.dispatch_event("click")  # at once; a real click waits until the button stands still
+        expect(run).to_be_visible()
     tab.wait_for_timeout(2 * SETTLED)
     expect(between).to_have_attribute("data-done", "false")
 

@@ -79,25 +79,6 @@ def test_same_seed_same_bytes_and_every_argument_counts(http: httpx.Client) -> N
     assert made(http, paint(http, steps=4)) == files[0]
 
 
-@pytest.mark.parametrize(
-    ("prompt", "unknown"),
-    [
-        ("👩‍🦰🦄", {"👩🦰🦄"}),
-        ("戴眼镜的龙", {"龙"}),
-        ("שלום smiling", {"שלום"}),
-        ("smi\u200bling\ufeff \u202ewoman", set()),
-        ("", set()),
-    ],
-    ids=["emoji", "Chinese", "right to left", "zero width", "nothing"],
-)
-def test_row_15_any_prompt_is_a_picture_and_strange_words_are_named(
-    http: httpx.Client, prompt: str, unknown: set[str]
-) -> None:
-    answer = paint(http, prompt=prompt)
-    assert made(http, answer).startswith(b"\x89PNG")
-    assert set(answer.data[1]["unknown"]) == unknown
-
-
 def test_row_16_control_bytes_are_stripped_and_not_logged(http: httpx.Client, tiny: Tiny) -> None:
     answer = paint(http, prompt="a\0 smiling\x1b[31m\x07 woman\r\n")
     assert answer.data[1]["recipe"]["request"]["prompt"] == "a smiling[31m woman"

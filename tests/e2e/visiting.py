@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -67,6 +69,26 @@ def _greeting(process: subprocess.Popen[bytes], log: Path) -> str:
                 return line.removeprefix(GREETING).strip().rstrip("/")
         time.sleep(0.05)
     raise AssertionError(f"the app did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def slowed(app: App) -> Iterator[None]:
+    """The app gets a tenth of the time: nothing that it computes is over before a visitor can stop it."""
+    over = Event()
+
+    def hold() -> None:
+        while not over.wait(0.01):
+            os.kill(app.pid, signal.SIGSTOP)
+            time.sleep(0.09)
+            os.kill(app.pid, signal.SIGCONT)
+
+    thread = Thread(target=hold)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class Answer(NamedTuple):
