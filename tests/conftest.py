@@ -161,7 +161,7 @@ def visitor(browser: Browser, app: App, request: pytest.FixtureRequest, width: i
         name = re.sub(r"[^\w-]+", "_", request.node.name)
         page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png", full_page=True)
     context.close()
-    assert not visitor.faults
+    assert not visitor.faults, "\n".join(visitor.faults)
 
 
 @pytest.fixture

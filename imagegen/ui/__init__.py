@@ -4,6 +4,7 @@ import json
 import threading
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -66,12 +67,13 @@ def _show(travelling: Travelling | None) -> dict[str, Any] | None:
 def look(settings: Settings) -> Look:
     """Theme, styles and scripts, as `launch` takes them."""
     words = {language: locale(language) for language in LANGUAGES}
-    style, script = ((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style, script, icon = ((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "icon.svg"))
+    link = f'<link rel="icon" href="data:image/svg+xml,{quote(icon)}">'
     first = "null" if settings.lang == "auto" else json.dumps(settings.lang)
     data = f"window.imagegenWords = {json.dumps(words)}; window.imagegenLanguage = {first};"
     return {
         "theme": theme(),
-        "head": f"<style>{style}</style><script>{data}\n{script}</script>",  # `css` would be rescoped
+        "head": f"{link}<style>{style}</style><script>{data}\n{script}</script>",  # `css` would be rescoped
         "i18n": i18n(),
     }
 

@@ -10,7 +10,7 @@ import gradio as gr
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures
-from imagegen.models.diffusion import SOLVERS, TIMESTEPS, predict, predict_noise, predict_x0, q_sample
+from imagegen.models.diffusion import SOLVERS, TIMESTEPS, predict, predict_noise, predict_x0
 from imagegen.recipes import from_link
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
@@ -49,7 +49,7 @@ class _Tab:
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=340):
                 code = source(predict, predict_x0, predict_noise)
-                self.denoise = widget("denoise", {"still": views.still(store, self.models), "code": code})
+                self.denoise = widget("denoise", still=views.still(store, self.models), code=code)
             with gr.Column(scale=4, min_width=320):
                 self.controls, run, stop = self._controls()
         with gr.Accordion(T("diff.others.title"), open=True):
@@ -62,7 +62,7 @@ class _Tab:
                 with gr.Accordion(T("bring"), open=False):
                     pad_and_upload(travelling, "diff-")
             with gr.Column(scale=8, min_width=340):
-                self.forward = widget("forward", {"curves": views.curves(), "code": source(q_sample)})
+                self.forward = widget("forward", curves=views.curves())
         gr.Markdown(T("diff.trip.title"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=260):
@@ -79,7 +79,7 @@ class _Tab:
                 lanes = self._lanes()
                 race_run, race_stop = _buttons("diff.race.run", "race")
             with gr.Column(scale=8, min_width=340):
-                self.race = widget("race", {"tables": views.solver_tables(store, self.models)})
+                self.race = widget("race", tables=views.solver_tables(store, self.models))
         with gr.Accordion(T("diff.lapse.title"), open=False):
             time_lapse(store, self.models, "diff")
         self._wire(travelling, tabs, run, stop)

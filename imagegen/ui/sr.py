@@ -41,7 +41,7 @@ class _Tab:
         gr.Markdown(T("sr.intro"), elem_classes="intro")
         with gr.Row(equal_height=False):
             with gr.Column(scale=8, min_width=340):
-                self.enlarge = widget("enlarge", {"there": self.names})
+                self.enlarge = widget("enlarge", there=self.names)
             with gr.Column(scale=3, min_width=280):
                 controls = self._controls()
                 run = gr.Button(T("sr.run"), variant="primary", elem_id="sr-run")
@@ -49,7 +49,7 @@ class _Tab:
                 photo_and_examples(travelling, "sr-")
                 gr.Markdown(T("sr.terms"), elem_classes="hint")
         gr.Markdown(T("sr.ways.title"))
-        widget("ways", {"there": self.names})
+        widget("ways", there=self.names)
         gr.Markdown(T("sr.truth.title"))
         self.truth = widget("truth")
         with gr.Accordion(T("story.title"), open=False):

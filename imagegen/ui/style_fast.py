@@ -37,7 +37,7 @@ class FastSection:
             with gr.Column(scale=7, min_width=340, elem_classes="stage"):
                 self.painted = widget("painted")
             with gr.Column(scale=4, min_width=320):
-                self.styles = widget("styles", {"names": self.names, "most": task.MAX_MIX})
+                self.styles = widget("styles", names=self.names, most=task.MAX_MIX)
                 keep = gr.Checkbox(False, label=T("style.keep"), elem_id="style-keep")
                 size = Slider(128, task.MAX_SIZE, 1024, step=64, label=T("style.large.size"), elem_id="large-size")
                 run = gr.Button(T("style.large.run"), elem_id="large-run")

@@ -68,7 +68,7 @@ class _Tab:
         gr.Markdown(T("words.intro"), elem_classes="intro")
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=340):
-                self.painting = widget("painting", {"code": source(guided, predict_x0)})
+                self.painting = widget("painting", code=source(guided, predict_x0))
             with gr.Column(scale=4, min_width=320):
                 self.controls, run, stop = self._controls()
         gr.Markdown(T("words.compare.title"))

@@ -33,10 +33,11 @@ STATIC = Path(__file__).parent / "static"
 MAX_PAD_CHARACTERS = 200_000
 
 
-def widget(name: str, value: Any = None, elem_id: str | None = None) -> gr.HTML:
+def widget(name: str, value: Any = None, elem_id: str | None = None, **constants: Any) -> gr.HTML:
     """A `gr.HTML` whose `value` is plain data; its script watches the value and draws it.
 
-    `name` is the script's, the element's class and, without `elem_id`, its id.
+    `name` is the script's, the element's class and, without `elem_id`, its id. `constants` are the script's `props`
+    beside the value: what is there whatever came before its tab was opened for the first time.
     """
     return gr.HTML(
         value,
@@ -44,6 +45,7 @@ def widget(name: str, value: Any = None, elem_id: str | None = None) -> gr.HTML:
         js_on_load=(STATIC / f"{name}.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=elem_id or name,
+        **constants,
     )
 
 

@@ -1,6 +1,6 @@
 // From noise to a picture: the newest step while it runs, then every step to scrub through, with the curves at its t.
 const { t, node, picture, chart, copy, save, onLanguage, setLink } = window.imagegen;
-const { still, code } = props.value; // sent once
+const { still, code } = props;
 const STRIP = 12; // pictures at most
 const PANELS = ["x_t", "noise", "x0"];
 const canvases = PANELS.map(() => node("canvas", { width: 64, height: 64 }));

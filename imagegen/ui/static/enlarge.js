@@ -1,6 +1,6 @@
 // A picture four times as large: it fills in tile by tile over bicubic interpolation, and a slider mixes two networks.
 const { t, node, picture, compare, save, onLanguage } = window.imagegen;
-const { there } = props.value; // there before anything is enlarged
+const { there } = props;
 const BICUBIC = "bicubic";
 let about = null; // what is enlarged
 let sheets = {}; // a canvas for each way

@@ -1,6 +1,6 @@
 // A picture drowned in the same noise by each schedule: picture, histogram turning into a Gaussian, curves, formula.
 const { t, node, chart, onLanguage } = window.imagegen;
-const { curves } = props.value; // sent once
+const { curves } = props;
 const REACH = 3;
 let value = null;
 

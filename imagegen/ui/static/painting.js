@@ -1,6 +1,6 @@
 // A prompt becomes a picture: what is seen at each step, and how much each place of it looks at each word.
 const { t, node, picture, copy, save, onLanguage, onSeen, setLink } = window.imagegen;
-const { code } = props.value; // sent once
+const { code } = props;
 const STRIP = 12; // pictures at most
 const GLOW = [255, 176, 46];
 const large = node("canvas", { width: 256, height: 256 });

@@ -1,6 +1,6 @@
 // A race of solvers from the same noise, and what was measured of each over many pictures.
 const { t, node, chart, onLanguage } = window.imagegen;
-const { tables } = props.value; // sent once
+const { tables } = props;
 
 function lane(entry, smooth) {
   return node("figure", {},

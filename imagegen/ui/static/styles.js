@@ -1,6 +1,6 @@
 // Which styles, how much of each, and how strongly: sliders answer while they move, and again when they rest.
 const { t, node, onLanguage, onSeen } = window.imagegen;
-const { names, most } = props.value; // sent once
+const { names, most } = props;
 const all = ["painting", ...names];
 let thumbnails = [];
 let strength = 1;

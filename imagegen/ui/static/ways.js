@@ -1,6 +1,6 @@
 // Bicubic interpolation and both networks side by side, under one loupe that follows the pointer on all of them.
 const { t, node, onLanguage } = window.imagegen;
-const { there } = props.value;
+const { there } = props;
 const WAYS = ["bicubic", "sr-x4", "srgan-x4"];
 const SHOWN = 640; // pixels of a panel's longer side, at most
 const SEEN = 44; // pixels across that the loupe shows
