@@ -1,0 +1,49 @@
+"""Many mixed requests of several visitors one after another: all are answered, and nothing piles up."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+import pytest
+from e2e.endpoints import ENDPOINTS, NUMBERS, ask
+from e2e.tiny import Tiny
+from e2e.visiting import NAN, Answer, assert_refused
+from reliability.how_many import how_many
+
+VISITORS = 3
+REQUESTS = how_many(28, 1_000)
+ALL = sorted(ENDPOINTS)
+PILE = how_many(400, 200) * 2**20
+"""Bytes that the app may have grown by since a first round; in the short run allocators are still settling."""
+
+
+@pytest.mark.usefixtures("works_afterwards")
+def test_mixed_requests_are_all_answered_and_nothing_piles_up(tiny: Tiny) -> None:
+    """One in five is refused, for a number that is none."""
+    chance = random.Random(0)
+    app = psutil.Process(tiny.app.pid)
+
+    def visit(number: int) -> tuple[str, bool, Answer]:
+        name = ALL[number % len(ALL)]
+        fields = [field for endpoint, field in NUMBERS if endpoint == name]
+        bad = bool(fields) and number % 5 == 0
+        values = {fields[number % len(fields)]: NAN} if bad else {}
+        with tiny.app.http() as http:
+            http.timeout = httpx.Timeout(120)
+            return name, bad, ask(http, name, **values)
+
+    def round_of(numbers: list[int]) -> tuple[int, int]:
+        chance.shuffle(numbers)
+        with ThreadPoolExecutor(VISITORS) as pool:
+            for name, bad, answer in pool.map(visit, numbers):
+                if bad:
+                    assert_refused(answer)
+                else:
+                    assert answer.event == "complete", (name, answer)
+        return app.memory_info().rss, app.num_threads()
+
+    memory, threads = round_of(list(range(len(ALL))))
+    memory_after, threads_after = round_of(list(range(REQUESTS)))
+    assert memory_after - memory < PILE, f"grew by {(memory_after - memory) / 2**20:.0f} MB"
+    assert threads_after - threads <= 8
