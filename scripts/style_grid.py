@@ -27,7 +27,7 @@ STYLES = (
     "leger-contrast-of-forms-1913",
     "turner-shipwreck-1805",
 )
-SIDE, GAP, QUALITY = 256, 6, 90
+SIDE, GAP, QUALITY = 176, 4, 85
 
 
 def painted(store: ModelStore, side: int = SIDE) -> Image.Image:

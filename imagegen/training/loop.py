@@ -27,7 +27,7 @@ __all__ = ["Options", "compile_networks", "train"]
 SAVE_SECONDS, SAVE_COST = 20, 0.4
 """Between two states, and what one may take; if it takes n times as long, n times as many seconds pass between them."""
 LOG_STEPS = 10
-MOMENTS = 30
+MOMENTS, MOMENT_QUALITY = 30, 90
 SPEED_FROM, SPEED_TO = 20, 50
 """Steps whose speed plans a run by minutes; the first ones compile and warm up."""
 
@@ -234,7 +234,11 @@ class _Loop:
         if self.board is None or (pictures := self.recipe.preview()) is None:
             return
         sheet = grid(to_pictures(pictures), columns=5)
-        sheet.convert("L" if pictures.shape[1] == 1 else "RGB").save(self.run.moments / f"{step:07d}.png")
+        file = self.run.moments / f"{step:07d}"
+        if pictures.shape[1] == 1:
+            sheet.convert("L").save(file.with_suffix(".png"))
+        else:
+            sheet.save(file.with_suffix(".webp"), quality=MOMENT_QUALITY)  # a tenth of a PNG of photos
         self.board.add_images("samples", (pictures.float().cpu() + 1) / 2, step)
 
     def _log(self, sums: dict[str, Tensor]) -> float:

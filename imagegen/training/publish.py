@@ -82,7 +82,7 @@ def _write(checkpoints: Path, run: Run, export: Export) -> Checkpoint:
 def _add_time_lapse(checkpoint: Checkpoint, run: Run) -> None:
     """The losses, and what the same codes gave at some thirty moments of the training."""
     checkpoint.add("assets/history.json", json.dumps(thinned(run.read_history(), HISTORY_LINES)).encode())
-    for picture in sorted(run.moments.glob("*.png")):
+    for picture in sorted(run.moments.iterdir()):
         checkpoint.add(f"assets/moments/{picture.name}", picture.read_bytes())
 
 

@@ -18,7 +18,7 @@ __all__ = ["Run"]
 
 
 class Run:
-    """`runs/NAME/`: `state.safetensors`, `history.jsonl`, `moments/STEP.png`, `tensorboard/`.
+    """`runs/NAME/`: `state.safetensors`, `history.jsonl`, `moments/STEP.png or .webp`, `tensorboard/`.
 
     `facts` (step, planned steps, seconds, seed, command, ...) live in the header of the state file, so that
     weights and facts can never disagree.
@@ -112,7 +112,7 @@ class Run:
         """Drop history and moments that a resumed run will make again."""
         kept = [line for line in self.read_history() if line["step"] <= step]
         self.history.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        for picture in self.moments.glob("*.png"):
+        for picture in self.moments.iterdir():
             if int(picture.stem) > step:
                 picture.unlink()
 

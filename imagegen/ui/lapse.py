@@ -57,8 +57,9 @@ def lapse_of(store: ModelStore, name: str) -> Lapse:
 def moment(store: ModelStore, name: str, at: int) -> dict[str, Any]:
     """The sheet of moment `at`, and when that was."""
     lapse = lapse_of(store, name)
-    png = data_url(store.checkpoint(name).read(lapse.files[at]))
-    return {"at": at, "png": png, "step": lapse.steps[at], "minutes": lapse.minutes[at]}
+    file = lapse.files[at]
+    picture = data_url(store.checkpoint(name).read(file), file.rpartition(".")[2])
+    return {"at": at, "picture": picture, "step": lapse.steps[at], "minutes": lapse.minutes[at]}
 
 
 def time_lapse(store: ModelStore, names: Sequence[str], key: str) -> None:

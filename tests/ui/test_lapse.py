@@ -34,7 +34,7 @@ def test_moments_stand_in_order_with_the_minutes_before_them(store: ModelStore) 
     for at, step in enumerate(STEPS):
         shown = moment(store, DCGAN, at)
         assert (shown["at"], shown["step"], shown["minutes"]) == (at, step, lapse.minutes[at])
-        assert level(shown["png"]) == step
+        assert level(shown["picture"]) == step
 
 
 def test_minutes_lie_between_the_lines_of_the_history(checkpoints: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ function draw() {
   if (!training) return root.replaceChildren(node("p", { class: "hint" }, t("lapse.coming")));
   if (!training.steps.length) return root.replaceChildren(node("p", { class: "hint" }, t("lapse.none")));
   if (!stage.isConnected) root.replaceChildren(stage);
-  image.src = shown.png;
+  image.src = shown.picture;
   name();
   root.dataset.drawn = `${training.run} ${shown.step}`;
 }

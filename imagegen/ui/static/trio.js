@@ -30,8 +30,8 @@ function compare() {
   if (!then) return;
   slider.setAttribute("aria-label", t("trio.same"));
   minute.replaceChildren(t("trio.same"), " ", node("b", {}, t("trio.minute", { minute: then.minute })));
-  sheets.replaceChildren(abreast(then.moments.map(({ png, step, minutes }, i) =>
-    node("figure", {}, node("img", { src: png, alt: t(`run.${columns[i].name}`) }), node("figcaption", {}, t("lapse.step", { step, minutes }))))));
+  sheets.replaceChildren(abreast(then.moments.map(({ picture, step, minutes }, i) =>
+    node("figure", {}, node("img", { src: picture, alt: t(`run.${columns[i].name}`) }), node("figcaption", {}, t("lapse.step", { step, minutes }))))));
   element.querySelector(".trio").dataset.minute = String(then.minute);
 }
 
