@@ -61,7 +61,7 @@ class OpenAIImages:
             raise EngineError("{model} is not the name of a model.", model=repr(model))
         self.model, self.timeout = model, timeout
         self.name = f"openai/{model}"
-        self.sizes = SIZES.get(model, NEWER_SIZES)
+        self.sizes: tuple[str, ...] = SIZES.get(model, NEWER_SIZES)
 
     def sha256(self) -> str:
         return hashlib.sha256(self.name.encode()).hexdigest()
@@ -125,7 +125,9 @@ class OpenAIImages:
             case openai.APIConnectionError():
                 return EngineError("The service of {name} cannot be reached from here.", name=self.name)
             case openai.AuthenticationError() | openai.PermissionDeniedError():
-                return EngineError("The service does not let this key use {name}. Set {key} anew.", name=self.name, key=KEY)
+                return EngineError(
+                    "The service does not let this key use {name}. Set {key} anew.", name=self.name, key=KEY
+                )
             case openai.RateLimitError() if code == "insufficient_quota":
                 return EngineError("The account of this key has nothing left to spend on {name}.", name=self.name)
             case openai.RateLimitError():

@@ -19,6 +19,7 @@ from imagegen.devices import generators
 from imagegen.engines.engine import AUTO, Asked, Painted
 from imagegen.engines.fetching import INDEX, parts_of, weights_of
 from imagegen.errors import CheckpointError, ImageGenError
+from imagegen.images import not_finite
 from imagegen.models.attention import AttentionRecorder, WatchedAttention
 
 __all__ = ["Pipeline", "run_pipeline"]
@@ -110,9 +111,7 @@ class Pipeline:
     remote = False
     max_count = MAX_COUNT
 
-    def __init__(
-        self, folder: Path, device: torch.device, name: str, dtype: torch.dtype | None = None
-    ) -> None:
+    def __init__(self, folder: Path, device: torch.device, name: str, dtype: torch.dtype | None = None) -> None:
         self.folder, self.device, self.name = folder, device, name
         class_name, parts = parts_of(folder)
         files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
@@ -182,10 +181,7 @@ class Pipeline:
                     )
             except _NotFinite:
                 if self.dtype == torch.float32:
-                    raise ImageGenError(
-                        "The model's output holds values that are not finite numbers, so there is no picture to show. "
-                        "Try another seed or less extreme settings."
-                    ) from None
+                    raise not_finite() from None
                 self.load(torch.float32)
             except torch.OutOfMemoryError:
                 if at_once < AT_ONCE or len(seeds) == 1:
@@ -267,12 +263,13 @@ class Pipeline:
         """Previews, which the safety checker looks at too: what it refuses is grey."""
         pipe = self.load()
         vae = pipe.vae
-        weights = vae.dtype
-        if weights == torch.float16 and vae.config.force_upcast:
+        raised = vae.dtype == torch.float16 and vae.config.force_upcast
+        if raised:
             vae.to(torch.float32)  # as the pipeline itself does, and within one turn on the device
         scaled = latents.to(vae.dtype) / vae.config.scaling_factor + (vae.config.shift_factor or 0)
         pictures = vae.decode(scaled.to(self.device)).sample.float().clamp(-1, 1)
-        vae.to(weights)
+        if raised:
+            vae.to(torch.float16)
         if getattr(pipe, "safety_checker", None) is None:
             return pictures.cpu()  # type: ignore[no-any-return]
         _, flagged = pipe.run_safety_checker(pictures.clone(), self.device, self.dtype)
@@ -286,7 +283,7 @@ class Pipeline:
         for library in (diffusers, transformers):
             library.utils.logging.disable_progress_bar()
         try:
-            pipe = diffusers.AutoPipelineForText2Image.from_pretrained(
+            pipe = diffusers.AutoPipelineForText2Image.from_pretrained(  # type: ignore[no-untyped-call]
                 self.folder, dtype=self.dtype, variant=self.variant, use_safetensors=True, local_files_only=True
             )
         except (AttributeError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError) as problem:
@@ -298,7 +295,10 @@ class Pipeline:
         pipe.set_progress_bar_config(disable=True)
         if self.watched:
             pipe.unet.set_attn_processor(WatchedAttention())
-        if self.device.type == "cuda" and weight_bytes(pipe) > SHARE_OF_MEMORY * torch.cuda.mem_get_info(self.device)[0]:
+        if (
+            self.device.type == "cuda"
+            and weight_bytes(pipe) > SHARE_OF_MEMORY * torch.cuda.mem_get_info(self.device)[0]
+        ):
             pipe.enable_model_cpu_offload(device=self.device)
         else:
             pipe.to(self.device)
@@ -373,4 +373,3 @@ def _scheduler(own: Any, solver: str | None) -> tuple[Any, list[Tensor]]:
 
     scheduler.step = watched
     return scheduler, seen
-

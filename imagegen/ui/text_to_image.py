@@ -79,7 +79,9 @@ class _Tab:
             gr.Markdown(T("words.compare.title"))
             with gr.Row(equal_height=False):
                 with gr.Column(scale=3, min_width=260):
-                    other = gr.Textbox(EXAMPLES["en"][3], label=T("words.compare.other"), lines=2, elem_id="words-other")
+                    other = gr.Textbox(
+                        EXAMPLES["en"][3], label=T("words.compare.other"), lines=2, elem_id="words-other"
+                    )
                     gr.Markdown(T("words.compare.text"), elem_classes="hint")
                     compare_run, compare_stop = _buttons("words.compare.run", "compare")
                 with gr.Column(scale=8, min_width=340):
@@ -92,7 +94,11 @@ class _Tab:
                     strip_run, strip_stop = _buttons("words.strip.run", "strip")
                 with gr.Column(scale=8, min_width=340):
                     self.strip = widget("abreast", elem_id="guidance-strip")
-        self.parts |= {"intro": (intro, CHECKPOINT), "comparing": (comparing, "seed"), "guiding": (guiding, "guidance_scale")}
+        self.parts |= {
+            "intro": (intro, CHECKPOINT),
+            "comparing": (comparing, "seed"),
+            "guiding": (guiding, "guidance_scale"),
+        }
         job(run, stop, self.stream, self.controls, [self.painting, self.made])
         job(compare_run, compare_stop, self.compare, {"other": other, **self.controls}, [self.compared])
         job(strip_run, strip_stop, self.compare_guidance, self.controls, [self.strip])
@@ -163,7 +169,7 @@ class _Tab:
                 yield NOTHING
         seconds = time.monotonic() - started
         recipes = views.recipes(request, self.store)
-        sheet, made = (self._in_turn(show, step, recipes) for show in (views.sheet, views.made))
+        sheet, made = self._in_turn(views.sheet, step, recipes), self._in_turn(views.made, step, recipes)
         yield sheet | views.notes(reading) | {"seconds": seconds}, made
         yield self._film(request, 0, reading, moments, step), gr.skip()  # nobody waits for it to see the picture
 
@@ -251,9 +257,7 @@ class _Tab:
             "size": {"choices": list(sizes), "value": size if size in sizes else sizes[0]},
             "count": {"maximum": min(SHOWN_COUNT, chosen.max_count) if chosen else SHOWN_COUNT},
         }
-        return [
-            gr.update(visible=needed in heeds, **choices.get(part, {})) for part, (_, needed) in self.parts.items()
-        ]
+        return [gr.update(visible=needed in heeds, **choices.get(part, {})) for part, (_, needed) in self.parts.items()]
 
     def _in_turn(self, work: Callable[..., R], *arguments: Any) -> R:
         return self.store.turn.run("job", partial(work, *arguments))

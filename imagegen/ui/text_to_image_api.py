@@ -61,12 +61,12 @@ def add_endpoints(store: ModelStore) -> None:
         pace = Pace()
         for step in views.steps([request], store):
             done = step.index == step.total
-            images = store.turn.run("job", partial(getattr, step, "images")) if done or pace.due() else ()
-            if not len(images):
+            images = store.turn.run("job", partial(getattr, step, "images")) if done or pace.due() else None
+            if images is None or not len(images):
                 yield NOTHING
                 continue
             pictures = grid(to_pictures(images), COLUMNS, gap=0)
-            about = {"step": step.index, "of": step.total, "timestep": step.timestep}
+            about: dict[str, Any] = {"step": step.index, "of": step.total, "timestep": step.timestep}
             if done:
                 about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
                 yield handed_over(to_png(pictures, recipe), "pictures.png", about)
