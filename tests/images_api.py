@@ -48,7 +48,7 @@ def images_api() -> Iterator[Service]:
     """Without any `answer` it paints what it is asked for, unless the prompt says `forbidden`."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 (http.server's name)
+        def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             service.asked.append({"path": self.path, **asked})
             service.keys.add(self.headers["Authorization"])

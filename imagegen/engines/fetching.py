@@ -85,10 +85,8 @@ def weights_of(name: str, files: Iterable[str], parts: Iterable[str], half: bool
 
 
 def _download(name: str, revision: str | None, half: bool, say: Callable[[str], None]) -> Path:
-    import httpx
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
     from huggingface_hub.errors import (
-        EntryNotFoundError,
         GatedRepoError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
@@ -113,7 +111,9 @@ def _download(name: str, revision: str | None, half: bool, say: Callable[[str], 
         raise CheckpointError("{name} has no revision {revision}.", name=name, revision=repr(revision)) from None
     except RepositoryNotFoundError:
         raise CheckpointError("There is no {name}, neither as a folder nor on the Hub.", name=repr(name)) from None
-    except (httpx.HTTPError, EntryNotFoundError, OSError) as problem:
+    except CheckpointError:
+        raise
+    except Exception as problem:  # of whichever HTTP library the Hub's own is built on
         try:
             return Path(snapshot_download(name, revision=revision, local_files_only=True))
         except LocalEntryNotFoundError:

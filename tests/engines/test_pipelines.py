@@ -1,4 +1,4 @@
-"""Tiny real pipelines: painted as diffusers alone paints, the same in any batch, stopped at once, checked, never black."""
+"""Tiny real pipelines: as diffusers alone paints, the same in any batch, stopped at once, checked, never black."""
 
 import copy
 import json
