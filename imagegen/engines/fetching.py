@@ -1,21 +1,16 @@
 """Where a pipeline's files are: a local folder, or one of the Hub's cache, downloaded with its size said first."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
+from imagegen.engines.folders import INDEX, parts_of, weights_of
 from imagegen.errors import CheckpointError
 
-__all__ = ["find_pipeline", "parts_of", "weights_of"]
+__all__ = ["find_pipeline"]
 
-INDEX = "model_index.json"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 TEXTS = (".json", ".txt", ".model")
 """Configs, vocabularies and merges, and SentencePiece's models; never code."""
-HALF = "fp16"
-_WEIGHTS = re.compile(r"[^.]+(?:\.(?P<variant>[^.]+?))?(?:-\d{5}-of-\d{5})?\.safetensors")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 
 
@@ -36,52 +31,6 @@ def find_pipeline(given: str, half: bool, say: Callable[[str], None]) -> tuple[s
     if not _HUB_ID.fullmatch(name):
         raise CheckpointError("{given} is neither a folder nor the id of a model on the Hub.", given=repr(given))
     return name, _download(name, revision or None, half, say)
-
-
-def parts_of(folder: Path) -> tuple[str, dict[str, str]]:
-    """The class of a pipeline, and of each part that it has the library that it comes from.
-
-    Raises:
-        CheckpointError: the folder holds no pipeline.
-    """
-    try:
-        index: Any = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        parts = {name: part[0] for name, part in index.items() if isinstance(part, list) and part[0] is not None}
-        if isinstance(index["_class_name"], str) and all(isinstance(library, str) for library in parts.values()):
-            return index["_class_name"], parts
-    except (OSError, ValueError, AttributeError, KeyError, IndexError):
-        pass
-    raise CheckpointError(
-        "{name} is no pipeline of diffusers: it has no readable model_index.json.", name=folder.name
-    ) from None
-
-
-def weights_of(name: str, files: Iterable[str], parts: Iterable[str], half: bool) -> tuple[list[str], str | None]:
-    """Which weights to read, as paths below the pipeline's folder, and their variant.
-
-    Raises:
-        CheckpointError: a part has weights as pickles only.
-    """
-    by_variant: dict[str | None, dict[str, list[str]]] = {None: {}, HALF: {}}
-    files = list(files)
-    for part in parts:
-        own = [file for file in files if file.startswith(f"{part}/")]
-        for file in own:
-            match = _WEIGHTS.fullmatch(file.removeprefix(f"{part}/"))
-            if match and match["variant"] in by_variant:
-                by_variant[match["variant"]].setdefault(part, []).append(file)
-        weighted = any(part in found for found in by_variant.values())
-        if not weighted and any(file.endswith(PICKLES) for file in own):
-            raise CheckpointError(
-                "{name} holds {part} as a pickle only, which may run code; it is not opened. Take a copy with "
-                "safetensors.",
-                name=name,
-                part=part,
-            )
-    plain, halved = by_variant[None], by_variant[HALF]
-    complete = halved and plain.keys() <= halved.keys()
-    variant = HALF if complete and (half or not halved.keys() <= plain.keys()) else None
-    return [file for found in by_variant[variant].values() for file in found], variant
 
 
 def _download(name: str, revision: str | None, half: bool, say: Callable[[str], None]) -> Path:

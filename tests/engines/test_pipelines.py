@@ -16,10 +16,11 @@ import torch
 from made_up_pipelines import add_sd, add_sdxl, sd
 from torch import Tensor
 
-from imagegen.devices import SEEDS, generators
+from imagegen.devices import SEEDS, generators, picture_noise
 from imagegen.engines.engine import AUTO, Asked, Painted
-from imagegen.engines.pipelines import AT_ONCE, SOLVERS, Pipeline
-from imagegen.errors import CheckpointError, ImageGenError
+from imagegen.engines.pipelines import AT_ONCE, Pipeline
+from imagegen.engines.running import SOLVERS
+from imagegen.errors import CheckpointError, ImageGenError, InputError
 
 CPU = torch.device("cpu")
 SAME = 1 / 255
@@ -240,6 +241,35 @@ def test_a_picture_that_the_safety_checker_refuses_is_named_and_never_shown(tmp_
     assert len(shown) == 2
     assert all(not images.any() for images in shown)  # grey
     assert "safety_checker/model.safetensors" in engine.files
+
+
+# From a picture
+
+
+@pytest.mark.parametrize("kind", ["sd", "xl"])
+def test_a_picture_is_painted_over_from_where_the_strength_says(kind: str, engine: Pipeline, xl: Pipeline) -> None:
+    chosen = {"sd": engine, "xl": xl}[kind]
+    picture = picture_noise(1, 1, 3, 64, 48).clamp(-1, 1)
+    asked = replace(ASKED, seeds=(3, 4), steps=4)
+    with counted(chosen) as batches:
+        *_, last = chosen.image_to_image(asked, picture, strength=0.5)
+    assert batches == [4] * 2
+    assert (last.index, last.total, last.images.shape) == (2, 2, (2, 3, 64, 48))
+    *_, alone = chosen.image_to_image(replace(asked, seeds=(4,)), picture, strength=0.5)
+    assert apart(alone.images[0], last.images[1]) <= SAME
+    with pytest.raises(InputError, match="sides are multiples of 4"):
+        next(chosen.image_to_image(asked, picture[..., 1:], strength=0.5))
+
+
+def test_outside_the_mask_nothing_changes(engine: Pipeline) -> None:
+    picture = picture_noise(1, 1, 3, 64, 64).clamp(-1, 1)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:40] = 1
+    steps = list(engine.inpaint(replace(ASKED, seeds=(3, 4)), picture, mask, strength=1.0))
+    result, inside = steps[-1].images, mask.bool().expand(2, 3, -1, -1)
+    assert torch.equal(result[~inside], picture.expand(2, -1, -1, -1)[~inside])
+    assert apart(result[inside], picture.expand(2, -1, -1, -1)[inside]) > 10 * SAME
+    assert all(step.attention is not None and len(step.images) for step in steps)
 
 
 # What cannot be opened
