@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,6 +43,9 @@ def read_flags() -> argparse.Namespace:
     add("--allowed-host", dest="allowed_hosts", action="append", default=[], metavar="NAME",
         help="a name that the app may be reached by, as behind a proxy; may be repeated")  # fmt: skip
     add("--checkpoints", type=Path, default=Path(__file__).parent / "checkpoints", metavar="DIR")
+    add("--text-to-image", action="append", default=[], metavar="DIR_OR_ID[@REVISION]",
+        help="another engine for the words' tab: a pipeline of diffusers, as a folder or by its id on the Hub, or "
+        "openai[:MODEL]; may be repeated")  # fmt: skip
     add("--lang", choices=["auto", "en", "zh"], default="auto")
     add("--mcp", action="store_true", help="serve the endpoints to language models too, as tools")
     return parser.parse_args()
@@ -63,13 +67,17 @@ def main() -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
+    from imagegen.engines.opening import open_engines
     from imagegen.errors import ImageGenError
+    from imagegen.tasks.text_to_image import CHECKPOINT
     from imagegen.ui import create_app, look, warm_up
     from imagegen.ui.launch import Settings, launch, wait
 
     try:
         settings = Settings(**vars(flags))
-        store = ModelStore(settings.checkpoints, choose_device(settings.device))
+        device = choose_device(settings.device)
+        engines = open_engines(settings.text_to_image, device, CHECKPOINT, partial(print, flush=True))
+        store = ModelStore(settings.checkpoints, device, engines=engines)
         blocks = create_app(store)
     except ImageGenError as error:
         sys.exit(str(error))

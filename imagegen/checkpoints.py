@@ -36,7 +36,7 @@ from imagegen.devices import DeviceLock, layout
 from imagegen.errors import CheckpointError
 from imagegen.models.attention import WatchedAttention
 
-__all__ = ["ASSETS", "CLASSES", "Checkpoint", "ModelStore", "golden_output", "write_checkpoint"]
+__all__ = ["ASSETS", "CLASSES", "Checkpoint", "ModelStore", "golden_output", "weight_bytes", "write_checkpoint"]
 
 CLASSES = (
     "attributes.FaceAttributes",
@@ -294,12 +294,16 @@ class ModelStore:
         folder: of checkpoints.
         device: where networks are put.
         budget: bytes of weights to keep; the least recently used go first.
+        engines: what paints after a prompt beside the checkpoints, by name (`engines.engine.Engine`).
 
     `turn` is held by whoever computes, for one step at a time.
     """
 
-    def __init__(self, folder: Path, device: torch.device, budget: int = 4 * 2**30) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, budget: int = 4 * 2**30, engines: Mapping[str, Any] | None = None
+    ) -> None:
         self.folder, self.device, self.budget = folder, device, budget
+        self.engines = dict(engines or {})
         self.turn = DeviceLock()
         self._lock = threading.RLock()
         self._loading = threading.RLock()  # one at a time, and what is loaded already need not wait
@@ -361,7 +365,7 @@ class ModelStore:
 
     def _evict(self) -> None:
         """Drop the least recently used, never the one just loaded."""
-        while len(self._models) > 1 and sum(map(_bytes, self._models.values())) > self.budget:
+        while len(self._models) > 1 and sum(map(weight_bytes, self._models.values())) > self.budget:
             self._models.popitem(last=False)
 
 
@@ -381,6 +385,7 @@ def _folded(model: nn.Module) -> nn.Module:
     return model
 
 
-def _bytes(model: Any) -> int:
+def weight_bytes(model: Any) -> int:
+    """What the weights of a network or pipeline take in memory."""
     tensors = (t for network in _networks(model) for t in (*network.parameters(), *network.buffers()))
     return sum(t.numel() * t.element_size() for t in tensors)

@@ -4,6 +4,7 @@ ImageGenError
 ├── InputError        the request cannot be answered as asked; the message names the limit and the fix
 ├── CheckpointError   a checkpoint is missing, damaged or not what its sums say
 ├── DeviceError       the device asked for is not there, or its memory ran out
+├── EngineError       an engine from outside cannot be used, or its service does not answer as it should
 └── TrainingError     a run cannot start or go on; what was saved is kept
 
 A message is an English template and its values, so that the page can show it in another language
@@ -12,7 +13,7 @@ A message is an English template and its values, so that the page can show it in
     raise InputError("Ask for 1 to {limit} pictures, not {count}.", limit=64, count=100)
 """
 
-__all__ = ["CheckpointError", "DeviceError", "ImageGenError", "InputError", "TrainingError"]
+__all__ = ["CheckpointError", "DeviceError", "EngineError", "ImageGenError", "InputError", "TrainingError"]
 
 
 class ImageGenError(Exception):
@@ -34,6 +35,10 @@ class CheckpointError(ImageGenError):
 
 class DeviceError(ImageGenError):
     """The device is not available or ran out of memory."""
+
+
+class EngineError(ImageGenError):
+    """What was named at start cannot paint, or the service behind it does not."""
 
 
 class TrainingError(ImageGenError):

@@ -22,6 +22,7 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "grid",
+    "not_finite",
     "open_header",
     "open_picture",
     "to_bytes",
@@ -102,13 +103,18 @@ def to_pictures(batch: Tensor) -> list[Image.Image]:
     Raises ImageGenError if a value is NaN or infinite: never a black picture in silence.
     """
     if not torch.isfinite(batch).all():
-        raise ImageGenError(
-            "The model's output holds values that are not finite numbers, so there is no picture to show. "
-            "Try another seed or less extreme settings."
-        )
+        raise not_finite()
     levels = (batch.detach().float().cpu().clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
     channels_last = levels.permute(0, 2, 3, 1).numpy()
     return [Image.fromarray(pixels[..., 0] if batch.shape[1] == 1 else pixels) for pixels in channels_last]
+
+
+def not_finite() -> ImageGenError:
+    """To be raised in place of a black picture."""
+    return ImageGenError(
+        "The model's output holds values that are not finite numbers, so there is no picture to show. "
+        "Try another seed or less extreme settings."
+    )
 
 
 def grid(pictures: Sequence[Image.Image], columns: int, gap: int = 2, background: str = "white") -> Image.Image:

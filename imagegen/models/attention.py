@@ -10,10 +10,23 @@ __all__ = ["AttentionRecorder", "WatchedAttention"]
 
 
 class AttentionRecorder:
-    """Belongs to one call of one request's network, and keeps what every cross-attention in it looked at."""
+    """Belongs to one call of one request's network, and keeps what every cross-attention in it looked at.
 
-    def __init__(self) -> None:
+    Args:
+        row: of the batch, to watch it alone; all of it by default.
+        side: maps are kept at most so large, which bounds the memory that a large picture takes.
+    """
+
+    def __init__(self, row: int | None = None, side: int | None = None) -> None:
+        self.rows = slice(None) if row is None else slice(row, row + 1)
+        self.side = side
         self.seen: list[Tensor] = []
+
+    def watch(self, attn: Any, places: Tensor, words: Tensor) -> None:
+        """Keep what `attn` looks at, (B, L, h, w)."""
+        maps = _attention(attn, places[self.rows], words[self.rows])
+        small = self.side is not None and maps.shape[-1] > self.side
+        self.seen.append(F.adaptive_avg_pool2d(maps, self.side) if small else maps)
 
     def heat(self) -> Tensor:
         """Share of the attention that each place gives to each token, (B, L, h, w): over the tokens it sums to 1.
@@ -46,7 +59,7 @@ class WatchedAttention:
         recorder: AttentionRecorder | None = None,
     ) -> Tensor:
         if recorder is not None and encoder_hidden_states is not None:
-            recorder.seen.append(_attention(attn, hidden_states, encoder_hidden_states))
+            recorder.watch(attn, hidden_states, encoder_hidden_states)
         return self.plain(attn, hidden_states, encoder_hidden_states, attention_mask, temb)  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,6 @@
 """Which task draws with which checkpoint, so that a recipe or a command line can be run by name."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Protocol
@@ -85,10 +85,11 @@ def recipe_of(task: Task, request: Any, store: ModelStore, index: int = 0) -> Re
     """What makes picture `index` of `request` again; what went in is named by its SHA-256."""
     values = {field.name: getattr(request, field.name) for field in fields(request)}
     taken = [values.pop(name) for name in task.pictures if isinstance(values[name], Tensor)]
+    checkpoint, sha256 = _origin(task, values, store)
     return Recipe(
         task=task.name,
-        checkpoint=task.checkpoint,
-        sha256=store.checkpoint(task.checkpoint).sha256(),
+        checkpoint=checkpoint,
+        sha256=sha256,
         request=values,
         seed=getattr(request, "seed", 0),
         index=index,
@@ -103,16 +104,17 @@ def request_of(recipe: Recipe, store: ModelStore, pictures: Sequence[Tensor] = (
         pictures: that went in, each (1, 3, H, W) in [-1, 1]; a recipe only names them.
 
     Raises:
-        InputError: the recipe is of no known task, asks for what its request refuses, for other weights, or for other
-            pictures than these.
+        InputError: the recipe is of no known task, asks for what its request refuses, for other weights, for an engine
+            that is not here or makes nothing twice, or for other pictures than these.
     """
     task = TASKS.get(recipe.task)
     if task is None:
         raise InputError("This recipe is of the task {task}, which this version does not have.", task=repr(recipe.task))
-    if recipe.sha256 != store.checkpoint(task.checkpoint).sha256():
-        raise InputError(
-            "This recipe was made with other weights of {name}; the picture would differ.", name=task.checkpoint
-        )
+    name, sha256 = _origin(task, recipe.request, store)
+    if name in store.engines and store.engines[name].remote:
+        raise InputError("A picture of {name} cannot be made again: its service takes no seed.", name=name)
+    if recipe.sha256 != sha256:
+        raise InputError("This recipe was made with other weights of {name}; the picture would differ.", name=name)
     if recipe.inputs != tuple(_named(pictures)):
         raise InputError(
             "This recipe began with a picture that a recipe cannot carry; bring that picture and choose the same again."
@@ -122,10 +124,24 @@ def request_of(recipe: Recipe, store: ModelStore, pictures: Sequence[Tensor] = (
         request = task.request(**recipe.request, **dict(zip(taken, pictures, strict=True)))
     except (TypeError, ValueError) as problem:
         raise InputError("This recipe asks for something {task} does not know.", task=recipe.task) from problem
-    checkpoint = getattr(request, "checkpoint", task.checkpoint)
-    if {recipe.checkpoint, checkpoint} != {task.checkpoint} or recipe.seed != getattr(request, "seed", 0):
+    checkpoint = getattr(request, "checkpoint", name)
+    if {recipe.checkpoint, checkpoint} != {name} or recipe.seed != getattr(request, "seed", 0):
         raise InputError("This recipe contradicts itself; choose another picture or link.")
     return request
+
+
+def _origin(task: Task, values: Mapping[str, Any], store: ModelStore) -> tuple[str, str]:
+    """Name and hash of the weights that answer a request of these values: the task's, or an engine's."""
+    name = values.get("engine", task.checkpoint)
+    if name == task.checkpoint:
+        return name, store.checkpoint(name).sha256()
+    engine = store.engines.get(name) if isinstance(name, str) else None
+    if engine is None:
+        raise InputError(
+            "This picture was painted by {name}, which this app was not started with; README says how to bring it.",
+            name=repr(name),
+        )
+    return name, engine.sha256()
 
 
 def replay(recipe: Recipe, store: ModelStore, pictures: Sequence[Tensor] = ()) -> Tensor:

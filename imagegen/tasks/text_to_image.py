@@ -12,6 +12,7 @@ from imagegen.checkpoints import ModelStore
 from imagegen.data.captions import lexicon
 from imagegen.data.lexicon import Lexicon
 from imagegen.devices import SEEDS, generators
+from imagegen.engines.engine import AUTO, Asked, Engine, Painted
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, betas, solve
 from imagegen.models.text import LENGTH, SCHEDULE, Guided, guided, token_ids
@@ -30,6 +31,7 @@ __all__ = [
     "Token",
     "abreast",
     "alone",
+    "engine_of",
     "known_words",
     "read",
     "run",
@@ -42,20 +44,26 @@ MAX_COUNT = 64
 MAX_STEPS = 100
 MAX_GUIDANCE = 12.0
 MAX_PROMPT = 1_000
+MAX_NAME = 200
 
 
 @dataclass(frozen=True)
 class TextToImageRequest:
-    """Faces or emoji of `sd-mini`, 64x64 in colour.
+    """Faces or emoji of `sd-mini`, 64x64 in colour, or pictures of another engine of the app.
+
+    An engine leaves aside what does not apply to it, as a service does with seed, solver and guidance. `sd-mini` and
+    other U-Nets read 75 tokens; diffusers' pipelines take a guidance below 1 for 1.
 
     Args:
-        prompt: what to paint, in English or Chinese, at most 1,000 characters; the model reads 75 tokens of it.
+        prompt: what to paint, in English or Chinese, at most 1,000 characters.
         negative_prompt: what to go away from.
         count: pictures, 1 to 64; picture i is drawn from seed + i.
         seed: 0 to 2^32 - 1.
         solver: one of `SOLVERS`, or any other case of one.
         steps: 1 to 100.
         guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+        engine: `sd-mini`, or the name of another one that the app was started with.
+        size: `auto`, or one of the engine's sizes, such as 512x512.
     """
 
     prompt: str = "a smiling young woman with blond hair"
@@ -65,6 +73,8 @@ class TextToImageRequest:
     solver: str = "ddim"
     steps: int = 20
     guidance_scale: float = 4.0
+    engine: str = CHECKPOINT
+    size: str = AUTO
 
     def __post_init__(self) -> None:
         checks.settle(
@@ -76,6 +86,8 @@ class TextToImageRequest:
             solver=checks.choice("solver", self.solver, SOLVERS),
             steps=checks.whole("steps", self.steps, 1, MAX_STEPS),
             guidance_scale=checks.number("guidance_scale", self.guidance_scale, 0, MAX_GUIDANCE),
+            engine=checks.text("engine", self.engine, MAX_NAME),
+            size=checks.text("size", self.size, MAX_NAME).lower(),
         )
 
 
@@ -104,9 +116,44 @@ class TextToImageStep:
         return self.decode(self.guided.pred_x0)
 
 
-def run(request: TextToImageRequest, store: ModelStore) -> Iterator[TextToImageStep]:
-    """Paint the pictures that `request` asks for."""
-    yield from abreast([alone(request, i) for i in range(request.count)], store)
+def run(request: TextToImageRequest, store: ModelStore) -> Iterator[TextToImageStep | Painted]:
+    """Paint the pictures that `request` asks for.
+
+    Raises:
+        InputError: its engine is not there, or does not do what is asked for.
+    """
+    if engine := engine_of(request, store):
+        yield from engine.paint(_asked(request))
+    else:
+        yield from _together([alone(request, i) for i in range(request.count)], store)
+
+
+def engine_of(request: TextToImageRequest, store: ModelStore) -> Engine | None:
+    """The engine that a request names, or None for the checkpoint.
+
+    Raises:
+        InputError: the app has no such engine, or it has no such size or paints not as many pictures.
+    """
+    names = (CHECKPOINT, *store.engines)
+    if request.engine not in names:
+        raise InputError("{name} must be one of {options}.", name="engine", options=", ".join(names))
+    engine: Engine | None = store.engines.get(request.engine)
+    checks.choice("size", request.size, (AUTO, *(engine.sizes if engine else ())))
+    if engine:
+        checks.whole("count", request.count, 1, engine.max_count)
+    return engine
+
+
+def _asked(request: TextToImageRequest) -> Asked:
+    return Asked(
+        request.prompt,
+        request.negative_prompt,
+        tuple((request.seed + i) % SEEDS for i in range(request.count)),
+        request.solver,
+        request.steps,
+        request.guidance_scale,
+        request.size,
+    )
 
 
 def alone(request: TextToImageRequest, index: int) -> TextToImageRequest:
@@ -114,12 +161,32 @@ def alone(request: TextToImageRequest, index: int) -> TextToImageRequest:
     return replace(request, count=1, seed=(request.seed + index) % SEEDS)
 
 
-def abreast(requests: Sequence[TextToImageRequest], store: ModelStore) -> Iterator[TextToImageStep]:
-    """The first picture of each request, in one batch.
+def abreast(requests: Sequence[TextToImageRequest], store: ModelStore) -> Iterator[TextToImageStep | Painted]:
+    """The first picture of each request: of `sd-mini` in one batch, of another engine one after another.
 
     Raises:
-        InputError: they are not of the same solver and number of steps.
+        InputError: they are not of the same engine, solver and number of steps.
     """
+    if any(other.engine != requests[0].engine for other in requests):
+        raise InputError("Pictures that are painted side by side need the same engine.")
+    if engine := engine_of(requests[0], store):
+        done: list[Tensor] = []
+        for place, request in enumerate(requests):
+            for step in engine.paint(_asked(alone(request, 0))):
+                done += step.result if step.result is not None else []
+                if len({picture.shape for picture in done}) > 1:
+                    raise InputError("Pictures that are painted side by side need the same size.")
+                yield replace(
+                    step,
+                    index=place * step.total + step.index,
+                    total=len(requests) * step.total,
+                    result=torch.stack(done) if done else None,
+                )
+    else:
+        yield from _together(requests, store)
+
+
+def _together(requests: Sequence[TextToImageRequest], store: ModelStore) -> Iterator[TextToImageStep]:
     solver, steps = requests[0].solver, requests[0].steps
     if any((other.solver, other.steps) != (solver, steps) for other in requests):
         raise InputError("Pictures that are painted side by side need the same solver and steps.")
@@ -193,9 +260,17 @@ class Reading:
         )
 
 
-def read(prompt: str, store: ModelStore) -> Reading:
-    """How the model reads a prompt that a request has checked."""
-    tokenizer, known = store.get(CHECKPOINT).tokenizer, known_words(store)
+def read(prompt: str, store: ModelStore, engine: Engine | None = None) -> Reading:
+    """How the model, or that of an engine, reads a prompt that a request has checked.
+
+    What an engine was taught is not known here; one that shows no attention tells no words either.
+    """
+    if engine is None:
+        tokenizer, known = store.get(CHECKPOINT).tokenizer, known_words(store)
+    elif tokenizer := engine.tokenizer():
+        known = lexicon(())
+    else:
+        return Reading((), (), "", {})
     read = tokenizer(prompt, truncation=True, max_length=LENGTH, return_offsets_mapping=True)
     ids, places = read["input_ids"], [tuple(place) for place in read["offset_mapping"]]
     end = max((stop for _, stop in places), default=0)
@@ -216,7 +291,7 @@ def read(prompt: str, store: ModelStore) -> Reading:
             for id, place, word in zip(ids, places, words, strict=True)
         ),
         cut_off=prompt[end:].strip(),
-        unknown=known.unknown(prompt[:end]),
+        unknown={} if engine else known.unknown(prompt[:end]),
     )
 
 

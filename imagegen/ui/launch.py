@@ -36,6 +36,7 @@ class Settings:
     port: int = 7860
     allowed_hosts: tuple[str, ...] = ()  # names that the app answers for, beside its own
     checkpoints: Path = Path("checkpoints")
+    text_to_image: tuple[str, ...] = ()  # engines beside sd-mini: DIR_OR_ID[@REVISION], openai or openai:MODEL
     lang: str = "auto"  # en, zh, or auto: as the visitor's browser asks
     mcp: bool = False  # serve the endpoints as tools of the Model Context Protocol
 

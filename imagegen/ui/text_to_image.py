@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from imagegen.checkpoints import ModelStore
+from imagegen.engines.engine import AUTO
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, predict_x0
 from imagegen.models.text import guided
@@ -16,12 +17,13 @@ from imagegen.recipes import from_link
 from imagegen.tasks import checks
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import request_of
+from imagegen.tasks.text_to_image import CHECKPOINT
 from imagegen.ui import text_to_image_views as views
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.text_to_image_api import add_endpoints
 from imagegen.ui.widgets import source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice
 
 __all__ = ["build"]
 
@@ -49,6 +51,8 @@ EXAMPLES = {
         "一个苹果的表情",
     ),
 }
+OTHERS = "others"
+"""What belongs to every engine but the checkpoint."""
 RUN_NOW = "() => document.querySelector('#words-run')?.click()"
 
 
@@ -62,39 +66,55 @@ class _Tab:
     """Components by name, and the handlers that turn their values into requests."""
 
     def __init__(self, store: ModelStore, travelling: gr.State, tabs: gr.Tabs) -> None:
-        store.checkpoint(task.CHECKPOINT).verify()  # it is loaded later, and a visitor should not be the first to know
+        store.checkpoint(CHECKPOINT).verify()  # it is loaded later, and a visitor should not be the first to know
         self.store = store
         self.made = gr.State([])
-        gr.Markdown(T("words.intro"), elem_classes="intro")
+        intro = gr.Markdown(T("words.intro"), elem_classes="intro")
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=340):
                 self.painting = widget("painting", code=source(guided, predict_x0))
             with gr.Column(scale=4, min_width=320):
                 self.controls, run, stop = self._controls()
-        gr.Markdown(T("words.compare.title"))
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=3, min_width=260):
-                other = gr.Textbox(EXAMPLES["en"][3], label=T("words.compare.other"), lines=2, elem_id="words-other")
-                gr.Markdown(T("words.compare.text"), elem_classes="hint")
-                compare_run, compare_stop = _buttons("words.compare.run", "compare")
-            with gr.Column(scale=8, min_width=340):
-                self.compared = widget("abreast", elem_id="compared")
-        gr.Markdown(T("words.strip.title"))
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=3, min_width=260):
-                gr.Markdown(T("words.strip.text"), elem_classes="hint")
-                strip_run, strip_stop = _buttons("words.strip.run", "strip")
-            with gr.Column(scale=8, min_width=340):
-                self.strip = widget("abreast", elem_id="guidance-strip")
+        with gr.Column() as comparing:
+            gr.Markdown(T("words.compare.title"))
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=3, min_width=260):
+                    other = gr.Textbox(
+                        EXAMPLES["en"][3], label=T("words.compare.other"), lines=2, elem_id="words-other"
+                    )
+                    gr.Markdown(T("words.compare.text"), elem_classes="hint")
+                    compare_run, compare_stop = _buttons("words.compare.run", "compare")
+                with gr.Column(scale=8, min_width=340):
+                    self.compared = widget("abreast", elem_id="compared")
+        with gr.Column() as guiding:
+            gr.Markdown(T("words.strip.title"))
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=3, min_width=260):
+                    gr.Markdown(T("words.strip.text"), elem_classes="hint")
+                    strip_run, strip_stop = _buttons("words.strip.run", "strip")
+                with gr.Column(scale=8, min_width=340):
+                    self.strip = widget("abreast", elem_id="guidance-strip")
+        self.parts |= {
+            "intro": (intro, CHECKPOINT),
+            "comparing": (comparing, "seed"),
+            "guiding": (guiding, "guidance_scale"),
+        }
         job(run, stop, self.stream, self.controls, [self.painting, self.made])
         job(compare_run, compare_stop, self.compare, {"other": other, **self.controls}, [self.compared])
         job(strip_run, strip_stop, self.compare_guidance, self.controls, [self.strip])
         live([self.painting.select], self.take, {"made": self.made}, [travelling])
         live([self.painting.input], self.look_at, {}, [self.painting])
+        wanted = {name: self.controls[name] for name in ("engine", "size")}
+        live([self.controls["engine"].change], self.adapt, wanted, [part for part, _ in self.parts.values()])
         on_open(self.open_link, [tabs, *self.controls.values()])
 
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
         first = task.TextToImageRequest()
+        engines, sizes = self.store.engines, (size for engine in self.store.engines.values() for size in engine.sizes)
+        engine = gr.Dropdown(
+            [first.engine, *engines], value=first.engine, label=T("words.engine"), info=T("words.engine.info"),
+            elem_id="words-engine", visible=bool(engines),
+        )  # fmt: skip
         prompt = gr.Textbox(
             first.prompt, label=T("words.prompt"), info=T("words.prompt.info"), lines=2, elem_id="words-prompt"
         )
@@ -105,20 +125,31 @@ class _Tab:
             0, task.MAX_GUIDANCE, first.guidance_scale, step=0.5, label=T("diff.guidance"),
             info=T("words.guidance.info"), elem_id="words-guidance",
         )  # fmt: skip
-        seed = seed_with_dice("words-")
-        with gr.Accordion(T("more"), open=False):
+        size = gr.Dropdown(
+            list(dict.fromkeys([first.size, *sizes])), value=first.size, label=T("words.size"), elem_id="words-size",
+            visible=False,
+        )  # fmt: skip
+        with gr.Column() as seeds:
+            seed = seed_with_dice("words-")
+        with gr.Accordion(T("more"), open=False) as more:
             negative = gr.Textbox(
                 "", label=T("words.negative"), info=T("words.negative.info"), elem_id="words-negative"
             )
             steps = Slider(1, task.MAX_STEPS, first.steps, step=1, label=T("diff.steps"), elem_id="words-steps")
             solver = gr.Dropdown(list(SOLVERS), value=first.solver, label=T("diff.solver"), elem_id="words-solver")
-        gr.Markdown(T("words.terms"), elem_classes="hint")
+        terms = gr.Markdown(T("words.terms"), elem_classes="hint")
+        others = gr.Markdown(T("words.terms.other"), elem_classes="hint", visible=False)
+        self.parts: dict[str, tuple[Any, str]] = {
+            "count": (count, "count"), "guidance": (guidance, "guidance_scale"), "size": (size, "size"),
+            "seed": (seeds, "seed"), "more": (more, "steps"), "negative": (negative, "negative_prompt"),
+            "solver": (solver, "solver"), "terms": (terms, CHECKPOINT), "others": (others, OTHERS),
+        }  # fmt: skip
         options: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         live([examples.select], self.take_phrase, {}, [prompt]).then(None, None, None, js=RUN_NOW, **options)
         prompt.submit(None, None, None, js=RUN_NOW, **options)
         controls = {
             "prompt": prompt, "negative_prompt": negative, "count": count, "seed": seed, "solver": solver,
-            "steps": steps, "guidance_scale": guidance,
+            "steps": steps, "guidance_scale": guidance, "engine": engine, "size": size,
         }  # fmt: skip
         return controls, run, stop
 
@@ -128,17 +159,18 @@ class _Tab:
         """Stream the run: previews now and then, the result, and every step of the first picture to look at."""
         request = task.TextToImageRequest(**values)
         reading = self._read(request)
-        moments: list[views.Moment] = []
+        moments: list[views.Moment | None] = []
         pace, started = Pace(), time.monotonic()
-        for step in steps_in_turn(task.run(request, self.store), self.store, "job"):
+        for step in views.steps([request], self.store):
             moments.append(self._in_turn(views.moment, step, reading))
             if step.index < step.total and pace.due():
                 yield self._in_turn(views.sheet, step) | views.notes(reading), gr.skip()
             else:
                 yield NOTHING
         seconds = time.monotonic() - started
-        made = self._in_turn(views.made, step, views.recipes(request, self.store))
-        yield views.sheet(step, made) | views.notes(reading) | {"seconds": seconds}, made
+        recipes = views.recipes(request, self.store)
+        sheet, made = self._in_turn(views.sheet, step, recipes), self._in_turn(views.made, step, recipes)
+        yield sheet | views.notes(reading) | {"seconds": seconds}, made
         yield self._film(request, 0, reading, moments, step), gr.skip()  # nobody waits for it to see the picture
 
     def look_at(self, event: gr.EventData) -> Any:
@@ -150,7 +182,7 @@ class _Tab:
         index = checks.whole("index", data.get("index"), 0, request.count - 1)
         reading = self._read(request)
         moments = []
-        for step in steps_in_turn(task.run(task.alone(request, index), self.store), self.store, "job"):
+        for step in views.steps([task.alone(request, index)], self.store):
             moments.append(self._in_turn(views.moment, step, reading))
         return self._film(request, index, reading, moments, step)
 
@@ -159,13 +191,16 @@ class _Tab:
         request: task.TextToImageRequest,
         index: int,
         reading: task.Reading,
-        moments: Sequence[views.Moment],
-        step: task.TextToImageStep,
+        moments: Sequence[views.Moment | None],
+        step: views.Step,
     ) -> dict[str, Any]:
+        seen = [moment for moment in moments if moment]
         frames: list[str] = []
-        for i in range(0, len(moments), DECODED_AT_ONCE):
-            frames += self._in_turn(views.frames, step.decode, moments[i : i + DECODED_AT_ONCE])
-        return {"film": views.film(request, index, reading, moments, frames)}
+        for i in range(0, len(seen), DECODED_AT_ONCE):
+            frames += self._in_turn(views.frames, step.decode, seen[i : i + DECODED_AT_ONCE])
+        engine = task.engine_of(request, self.store)
+        film = views.film(request, index, reading, seen, frames)
+        return {"film": film | {"again": not (engine and engine.remote)}}
 
     def take(self, event: gr.EventData, made: Sequence[Travelling]) -> Any:
         index = _data(event).get("index")
@@ -186,13 +221,13 @@ class _Tab:
 
     def _abreast(self, requests: Sequence[task.TextToImageRequest], names: Sequence[str]) -> Iterator[Any]:
         pace = Pace()
-        for step in steps_in_turn(task.abreast(requests, self.store), self.store, "job"):
+        for step in views.steps(requests, self.store, abreast=True):
             if step.index < step.total and pace.due():
                 yield self._in_turn(views.sheet, step) | {"names": names}
             elif step.index < step.total:
                 yield NOTHING
         signed = [views.recipes(request, self.store)[0] for request in requests]
-        yield views.sheet(step, self._in_turn(views.made, step, signed)) | {"names": names}
+        yield self._in_turn(views.sheet, step, signed) | {"names": names}
 
     def open_link(self, query: dict[str, str]) -> list[Any]:
         """Select this tab and set its controls as the recipe in the page's address says; the page then presses Run."""
@@ -210,7 +245,19 @@ class _Tab:
         return [gr.Tabs(selected="words"), *(values[name] for name in self.controls)]
 
     def _read(self, request: task.TextToImageRequest) -> task.Reading:
-        return self._in_turn(task.read, request.prompt, self.store)
+        return self._in_turn(task.read, request.prompt, self.store, task.engine_of(request, self.store))
+
+    def adapt(self, engine: str, size: str) -> list[Any]:
+        """Show what belongs to an engine: the fields of a request that it heeds, and the checkpoint's own words."""
+        chosen = self.store.engines.get(engine)
+        heeds = {"count", OTHERS, *chosen.heeds} if chosen else {*self.controls, CHECKPOINT} - {"size"}
+        sizes = chosen.sizes if chosen and chosen.sizes else (AUTO,)
+        choices: dict[str, dict[str, Any]] = {
+            "solver": {"choices": list(chosen.solvers if chosen and chosen.solvers else SOLVERS)},
+            "size": {"choices": list(sizes), "value": size if size in sizes else sizes[0]},
+            "count": {"maximum": min(SHOWN_COUNT, chosen.max_count) if chosen else SHOWN_COUNT},
+        }
+        return [gr.update(visible=needed in heeds, **choices.get(part, {})) for part, (_, needed) in self.parts.items()]
 
     def _in_turn(self, work: Callable[..., R], *arguments: Any) -> R:
         return self.store.turn.run("job", partial(work, *arguments))

@@ -13,7 +13,7 @@ from imagegen.recipes import to_png
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
 from imagegen.ui.widgets import handed_over, plain_png
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields
 
 __all__ = ["add_endpoints"]
 
@@ -31,8 +31,10 @@ def add_endpoints(store: ModelStore) -> None:
         solver: str,
         steps: int,
         guidance_scale: float,
+        engine: str,
+        size: str,
     ) -> Iterator[tuple[str | None, Any]]:
-        """Paint faces or emoji of 64x64 after a prompt, step by step.
+        """Paint faces or emoji of 64x64 after a prompt, step by step, or whatever another engine of the app paints.
 
         Args:
             prompt: in English or Chinese, at most 1,000 characters; the model reads 75 tokens of it.
@@ -42,23 +44,29 @@ def add_endpoints(store: ModelStore) -> None:
             solver: ddim, ddpm, dpm++, euler or unipc.
             steps: 1 to 100.
             guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+            engine: sd-mini, or another one that the app was started with; what does not apply to it is left aside.
+            size: auto, or one of the engine's, such as 512x512.
 
         Returns:
             Now and then one PNG with what the network takes the pictures to be, three in a row, and where it stands;
             the last is the result, with its recipe, the words that the model was never taught (each with those
             it knows that look most like it), and what of the prompt was too long to be read.
         """
-        request = task.TextToImageRequest(prompt, negative_prompt, count, seed, solver, steps, guidance_scale)
-        reading = store.turn.run("job", partial(task.read, request.prompt, store))
+        request = task.TextToImageRequest(
+            prompt, negative_prompt, count, seed, solver, steps, guidance_scale, engine, size
+        )
+        painter = task.engine_of(request, store)
+        reading = store.turn.run("job", partial(task.read, request.prompt, store, painter))
         recipe = views.recipes(request, store)[0]
         pace = Pace()
-        for step in steps_in_turn(task.run(request, store), store, "job"):
+        for step in views.steps([request], store):
             done = step.index == step.total
-            if not (pace.due() or done):
+            images = store.turn.run("job", partial(getattr, step, "images")) if done or pace.due() else None
+            if images is None or not len(images):
                 yield NOTHING
                 continue
-            pictures = grid(to_pictures(store.turn.run("job", partial(getattr, step, "images"))), COLUMNS, gap=0)
-            about = {"step": step.index, "of": step.total, "timestep": step.timestep}
+            pictures = grid(to_pictures(images), COLUMNS, gap=0)
+            about: dict[str, Any] = {"step": step.index, "of": step.total, "timestep": step.timestep}
             if done:
                 about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
                 yield handed_over(to_png(pictures, recipe), "pictures.png", about)

@@ -35,7 +35,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     },
     "text_to_image": {
         "prompt": "a smiling woman", "negative_prompt": "", "count": 1, "seed": 0, "solver": "ddim", "steps": 1,
-        "guidance_scale": 4,
+        "guidance_scale": 4, "engine": "sd-mini", "size": "auto",
     },
     "upscale": {"picture": PICTURE, "model": "sr-x4", "pleasing": 0, "shrink_first": False},
     "vae_decode": {"z": [0, 0], "plane": "vae-mnist-2d"},

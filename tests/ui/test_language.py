@@ -34,7 +34,15 @@ from imagegen.ui.sr_views import BICUBIC
 
 PACKAGE = Path(errors.__file__).parent
 UI = PACKAGE / "ui"
-OFF_THE_PAGE = ("training/", "data/", "cli.py", "__main__.py")
+OFF_THE_PAGE = (
+    "training/",
+    "data/",
+    "engines/fetching.py",
+    "engines/folders.py",
+    "engines/opening.py",
+    "cli.py",
+    "__main__.py",
+)
 """Modules whose errors only a terminal shows."""
 
 ENGLISH, CHINESE = locale("en"), locale("zh")

@@ -69,8 +69,9 @@ def test_pictures_get_their_recipes_when_they_are_done(steps: list[TextToImageSt
     preview = views.sheet(steps[0])
     assert (len(preview["pictures"]), preview["index"], preview["total"]) == (2, 1, 2)
     assert "links" not in preview
-    done = views.made(steps[-1], views.recipes(REQUEST, store))
-    sheet: dict[str, Any] = views.sheet(steps[-1], done)
+    signed = views.recipes(REQUEST, store)
+    assert [each.recipe for each in views.made(steps[-1], signed)] == signed
+    sheet: dict[str, Any] = views.sheet(steps[-1], signed)
     recipes = [from_link(link) for link in sheet["links"]]
     assert [recipe.index for recipe in recipes] == [0, 1]
     assert request_of(recipes[1], store) == REQUEST

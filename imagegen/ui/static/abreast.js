@@ -12,7 +12,7 @@ function draw() {
   root.replaceChildren(
     done ? "" : node("progress", { max: value.total, value: value.index, "aria-label": t("denoise.progress") }),
     node("div", { class: value.names.length > 2 ? "easels many" : "easels" }, ...value.names.map((name, i) =>
-      node("figure", {}, node("img", { src: value.pictures[i], alt: name }), node("figcaption", {}, name),
+      node("figure", {}, value.pictures[i] ? node("img", { src: value.pictures[i], alt: name }) : "", node("figcaption", {}, name),
         done ? node("button", { type: "button", "aria-label": `${t("download")}: ${name}`, onclick: () => save(value.pictures[i], "picture.png") }, "↓") : ""))));
   root.dataset.done = String(done);
 }

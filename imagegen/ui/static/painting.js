@@ -35,10 +35,19 @@ function lay(canvas, frame, step, chosen) {
   context.drawImage(glow(step, chosen), 0, 0, canvas.width, canvas.height);
 }
 
+// Width and height to show a picture in: its own shape, a small one enlarged.
+function larger({ width, height }) {
+  const scale = Math.max(1, 256 / Math.max(width, height));
+  return [Math.round(width * scale), Math.round(height * scale)];
+}
+
 async function paint() {
   const [shown, step] = [film, at];
-  const frame = await picture(film ? film.frames[at] : value.pictures[0]);
+  const from = film ? (at < film.frames.length - 1 ? film.frames[at] : value.pictures[film.which]) : value.pictures[0];
+  if (!from) return large.getContext("2d").clearRect(0, 0, large.width, large.height); // nothing to see yet
+  const frame = await picture(from);
   if (shown !== film || step !== at) return; // a newer one has come meanwhile
+  [large.width, large.height] = larger(frame);
   lay(large, frame, at, film ? word : null);
   if (!film) return;
   element.querySelectorAll(".heats canvas").forEach((canvas, i) => lay(canvas, frame, at, i));
@@ -76,6 +85,9 @@ async function strip() {
   if (shown === film) element.querySelector(".strip")?.replaceWith(root);
 }
 
+// Whether the network's two looks at a step were watched, as they are where the code below ran.
+const watched = () => Boolean(film?.norms[at]?.length);
+
 function formula() {
   const [negative, asked, apart] = film.norms[at].map((norm) => norm.toFixed(3));
   return node("div", { class: "formula" }, node("span", {}, `t = ${film.timesteps[at]}`),
@@ -89,7 +101,8 @@ function caption() {
 }
 
 function about() {
-  if (!film) return node("span", { class: "hint" }, t("denoise.running", { n: value.index, total: value.total }));
+  if (!film) return node("span", { class: "hint" }, value.index ? t("denoise.running", { n: value.index, total: value.total }) : t("painting.waiting"));
+  if (!film.frames.length) return node("span", { class: "hint" }, t("painting.done", { seconds: value.seconds.toFixed(2) }));
   return node("span", { class: "hint" }, t("painting.step", { n: at + 1, total: film.frames.length, seconds: value.seconds.toFixed(2) }));
 }
 
@@ -97,7 +110,15 @@ function sheet() {
   if (value.pictures.length < 2) return "";
   return node("div", { class: "several" }, ...value.pictures.map((png, i) =>
     node("button", { type: "button", "aria-pressed": String(film?.which === i), "aria-label": t("painting.picture", { n: i + 1 }),
-      disabled: !film, onclick: () => trigger("input", { index: i, link: value.links[0] }) }, node("img", { src: png, alt: "" }))));
+      disabled: !film, onclick: () => look(i) }, node("img", { src: png, alt: "" }))));
+}
+
+// At another of the pictures, which is painted once more where there are steps to see.
+function look(i) {
+  if (film.frames.length) return trigger("input", { index: i, link: value.links[0] });
+  value = { ...value, film: { ...film, which: i } };
+  take();
+  show();
 }
 
 function buttons() {
@@ -133,23 +154,23 @@ function show() {
   if (film) [slider.max, slider.value] = [film.frames.length, at + 1];
   root.replaceChildren(
     node("div", { class: "easel" },
-      node("figure", { class: "large" }, large, caption()),
+      node("figure", { class: "large" }, large, film && !film.frames.length ? "" : caption()),
       node("div", { class: "beside" }, sheet(), ...notes(), heats(), about(), buttons())),
-    film ? node("div", { class: "scrub" }, node("div", { class: "strip" }), slider)
-      : node("progress", { max: value.total, value: value.index, "aria-label": t("denoise.progress") }),
-    film ? node("details", { class: "happened", ...(open ? { open: "" } : {}) }, node("summary", {}, t("story.title")),
+    film?.frames.length ? node("div", { class: "scrub" }, node("div", { class: "strip" }), slider)
+      : film ? "" : node("progress", { max: value.total, ...(value.index ? { value: value.index } : {}), "aria-label": t("denoise.progress") }),
+    film && value.tokens.length ? node("details", { class: "happened", ...(open ? { open: "" } : {}) }, node("summary", {}, t("story.title")),
       node("p", { class: "hint" }, t("painting.tokens", { n: value.tokens.length })), tokens(),
-      node("p", { class: "hint" }, t("painting.formula")), formula(), listing) : "");
+      ...(watched() ? [node("p", { class: "hint" }, t("painting.formula")), formula(), listing] : [])) : "");
   root.dataset.drawn = String(value.index);
   root.dataset.done = String(Boolean(film));
-  if (film) strip();
+  if (film?.frames.length) strip();
   paint();
 }
 
 function go(step) {
   at = step;
   slider.value = step + 1;
-  element.querySelector(".painting .formula").replaceWith(formula());
+  if (watched()) element.querySelector(".painting .formula").replaceWith(formula());
   element.querySelector(".painting .beside > .hint").replaceWith(about());
   paint();
 }
@@ -161,13 +182,16 @@ function draw() {
   if (!fresh?.pictures && !(fresh?.film && value?.links)) return; // a film of pictures that are no longer here
   value = fresh.pictures ? fresh : { ...value, film: fresh.film }; // or the film of another of the pictures
   film = value.film ?? null;
-  if (film) {
-    heat = Uint8Array.from(atob(film.heat), (letter) => letter.charCodeAt(0));
-    at = film.frames.length - 1;
-    if (word !== null && word >= film.words.length) word = null;
-    setLink(element, value.links[film.which]);
-  }
+  if (film) take();
   show();
+}
+
+function take() {
+  film = value.film;
+  heat = Uint8Array.from(atob(film.heat), (letter) => letter.charCodeAt(0));
+  at = Math.max(0, film.frames.length - 1);
+  if (word !== null && word >= film.words.length) word = null;
+  setLink(element, film.again ? value.links[film.which] : undefined);
 }
 
 // The first visit needs no click: the run starts by the page's own button, with whatever its controls say.
