@@ -22,9 +22,7 @@ def cells(mask: Tensor, side: int) -> Tensor:
     return (2 * F.adaptive_avg_pool2d(mask, side)).clamp(max=1)
 
 
-def keep_outside(
-    x_t: Tensor, pred_x0: Tensor, latents: Tensor, cells: Tensor, left: Tensor
-) -> tuple[Tensor, Tensor]:
+def keep_outside(x_t: Tensor, pred_x0: Tensor, latents: Tensor, cells: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
     """What is seen in x_t inside the mask, and outside it the picture's own latents: noise and x0, (N, C, h, w).
 
     A solver that is told so walks there along the picture noised to each level, and inside the network sees what it

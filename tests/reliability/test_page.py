@@ -16,6 +16,7 @@ UPLOADS = {
     "gan.tab": "#upload",
     "vae.tab": "#vae-upload",
     "diff.tab": "#diff-upload",
+    "edit.tab": "#edit-photo",
     "style.tab": "#style-photo",
     "sr.tab": "#sr-photo",
 }
@@ -47,8 +48,8 @@ def test_rows_9_and_10_every_tab_refuses_what_is_no_picture(page: Page, language
     PICTURE.save(real)
     for tab, upload in UPLOADS.items():
         open_tab(page, tab)
-        if tab == "diff.tab":
-            press(page.get_by_role("button", name=words(page)["bring"]))
+        if tab in ("diff.tab", "edit.tab"):
+            press(page.get_by_role("button", name=words(page)["bring"]).locator("visible=true"))
         field = page.locator(f"{upload} input[type=file]")
         field.set_input_files(fake)
         refused(page, locale("zh")[NO_PICTURE] if language == "zh-CN" else NO_PICTURE)
