@@ -78,7 +78,7 @@ class _Tab:
             with gr.Column(scale=5, min_width=320):
                 self.brush = widget("brush")
                 face_run, face_stop = _buttons("edit.face", "face", "secondary")
-                with gr.Accordion(T("bring"), open=False):
+                with gr.Accordion(T("edit.bring"), open=False):
                     photo_and_examples(travelling, "edit-")
             with gr.Column(scale=4, min_width=320):
                 self.controls, run, stop = self._controls()

@@ -3,6 +3,7 @@ const { t, node, picture, compare, chart, copy, save, onLanguage, setLink } = wi
 const { code } = props.value; // sent once
 const FRAME = 64; // pixels a side of each picture in a frame
 const SIDE = 256;
+const STRIP = 12; // pictures at most
 const NAMES = ["edited.x_t", "edited.seen", "edited.together"];
 const canvases = NAMES.map(() => node("canvas", { width: SIDE, height: SIDE }));
 const slider = node("input", { type: "range", min: 1, max: 1, value: 1, step: 1 });
@@ -95,14 +96,20 @@ function curves() {
   return node("div", { class: "charts" }, chart(t("edited.changed"), series, { xs: [1, value.total], cursor: at + 1 }));
 }
 
+// Some of the steps, to go to by clicking.
+function chosen() {
+  const last = value.frames.length - 1;
+  return [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * last / (STRIP - 1))))];
+}
+
 function strip() {
-  return node("div", { class: "strip" }, ...value.frames.map((_, step) => node("button", { type: "button", title: t("denoise.strip", { n: step + 1 }),
+  return node("div", { class: "strip" }, ...chosen().map((step) => node("button", { type: "button", title: t("denoise.strip", { n: step + 1 }),
     "aria-label": t("denoise.strip", { n: step + 1 }), onclick: () => go(step) }, node("canvas", { width: FRAME, height: FRAME, class: "smooth" }))));
 }
 
 async function fill() {
   const shown = value;
-  const images = await Promise.all(value.frames.map(picture));
+  const images = await Promise.all(chosen().map((step) => picture(value.frames[step])));
   if (shown !== value) return;
   element.querySelectorAll(".strip canvas").forEach((canvas, i) =>
     canvas.getContext("2d").drawImage(images[i], images[i].width - FRAME, 0, FRAME, FRAME, 0, 0, FRAME, FRAME));
