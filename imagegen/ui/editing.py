@@ -142,7 +142,8 @@ class _Tab:
         return {"png": shown(views.subject(travelling))} if travelling else {"empty": True}
 
     def choose_mode(self, mode: str) -> tuple[Any, float]:
-        return {"mode": checks.choice("mode", mode, views.MODES)}, views.DEFAULTS[mode]
+        mode = checks.choice("mode", mode, views.MODES)
+        return {"mode": mode}, views.DEFAULTS[mode]
 
     def take_phrase(self, event: gr.EventData) -> tuple[str, Any]:
         data = event._data if isinstance(event._data, dict) else {}
