@@ -174,7 +174,7 @@ def sample(
 ) -> None:
     """Write 00000.png ..., or pictures named as those of --input, and recipes.jsonl; picture i uses seed + i.
 
-    The family's options follow: --digit 7, or --style NAME_OR_FILE.
+    The family's options follow: --digit 7, --style NAME_OR_FILE, or --mask FILE.
     """
     from imagegen.checkpoints import ModelStore
     from imagegen.data.folders import pictures_at
@@ -187,12 +187,14 @@ def sample(
     if (painting := Path(str(options.get("style", "")))).is_file():  # not the name of a style
         options["painting"] = to_tensor(open_picture(painting))
         del options["style"]
+    if "mask" in options:
+        options["mask"] = to_tensor(open_picture(Path(str(options["mask"]))))
     drawn: Iterator[tuple[str, Image.Image, Recipe]]
     if given is None:
         numbered = enumerate(registry.sample(name, count, seed, options, store))
         drawn = ((f"{i:05d}", picture, recipe) for i, (picture, recipe) in numbered)
     else:
-        drawn = registry.sample_from(name, pictures_at(given), options, store)
+        drawn = registry.sample_from(name, pictures_at(given), options, store, seed)
     first = next(drawn)  # what is refused leaves the folder as it was
     written: set[Path] = set()
     output.mkdir(parents=True, exist_ok=True)

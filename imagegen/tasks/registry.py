@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from inspect import signature
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +15,7 @@ from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, picture_sha256, read_recipe
-from imagegen.tasks import classic_gan, diffusion, gan, sr, style, style_slow, text_to_image, vae, vae_pictures
+from imagegen.tasks import classic_gan, diffusion, editing, gan, sr, style, style_slow, text_to_image, vae, vae_pictures
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "verify"]
 
@@ -64,6 +65,8 @@ TASKS = {
         Task("style", style.FAST, style.StyleRequest, style.run, style.PICTURES),
         Task("style-slow", style_slow.FEATURES, style_slow.SlowRequest, style_slow.run, style_slow.PICTURES),
         Task("text-to-image", text_to_image.CHECKPOINT, text_to_image.TextToImageRequest, text_to_image.run),
+        Task("edit-image", text_to_image.CHECKPOINT, editing.EditRequest, editing.run, ("picture",)),
+        Task("inpaint", text_to_image.CHECKPOINT, editing.InpaintRequest, editing.run, ("picture", "mask")),
         Task("upscale", sr.FAITHFUL, sr.UpscaleRequest, sr.run, ("picture",)),
         Task("upscale-pleasing", sr.PLEASING, sr.PleasingRequest, sr.run, ("picture",)),
         Task("upscale-real", sr.REAL, sr.RealRequest, sr.run, ("picture",)),
@@ -165,7 +168,7 @@ def sample(
     Raises:
         InputError: no task draws with `name`, or its request refuses an option.
     """
-    task = _drawing(name)
+    task = _drawing(name, ())
     if task.pictures:
         raise InputError("{name} works on pictures: name a file or a folder with --input.", name=name)
     for start in range(0, count, SAMPLE_BATCH):
@@ -176,19 +179,23 @@ def sample(
 
 
 def sample_from(
-    name: str, pictures: Iterable[tuple[str, Image.Image]], options: dict[str, Any], store: ModelStore
+    name: str, pictures: Iterable[tuple[str, Image.Image]], options: dict[str, Any], store: ModelStore, seed: int = 0
 ) -> Iterator[tuple[str, Image.Image, Recipe]]:
     """What checkpoint `name` makes of each picture, under the picture's name, with its recipe.
+
+    Args:
+        seed: of each picture, where the task draws noise.
 
     Raises:
         InputError: `name` takes no pictures, or its request refuses an option or a picture, which is then named.
     """
-    task = _drawing(name)
+    task = _drawing(name, ("picture", *options))
     if not task.pictures:
         raise InputError("{name} takes no pictures; leave out --input.", name=name)
+    drawn = {"seed": seed} if "seed" in signature(task.request).parameters else {}
     for source, picture in pictures:
         try:
-            request = _asked(task, {task.pictures[0]: to_tensor(picture)}, options)
+            request = _asked(task, {task.pictures[0]: to_tensor(picture), **drawn}, options)
         except InputError as problem:
             raise InputError(
                 "The picture {source} does not fit: {problem}", source=source, problem=problem
@@ -223,13 +230,13 @@ def _compare(name: str, output: Tensor, wanted: Tensor, spread: float) -> None:
         raise CheckpointError("{name} no longer computes what it did when it was published.", name=name)
 
 
-def _drawing(name: str) -> Task:
-    """The task that draws with checkpoint `name`."""
-    task = next((task for task in TASKS.values() if task.checkpoint == name), None)
-    if task is None:
+def _drawing(name: str, brought: Iterable[str]) -> Task:
+    """The task that draws with checkpoint `name`; of several, the first that takes most of the pictures `brought`."""
+    tasks = [task for task in TASKS.values() if task.checkpoint == name]
+    if not tasks:
         names = ", ".join(sorted({task.checkpoint for task in TASKS.values()}))
         raise InputError("{name} draws no pictures; choose one of {names}.", name=repr(name), names=names)
-    return task
+    return max(tasks, key=lambda task: len({*task.pictures} & {*brought}))
 
 
 def _asked(task: Task, given: dict[str, Any], options: dict[str, Any]) -> Any:

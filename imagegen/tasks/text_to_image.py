@@ -31,6 +31,8 @@ __all__ = [
     "Token",
     "abreast",
     "alone",
+    "decode",
+    "encode",
     "engine_of",
     "known_words",
     "read",
@@ -205,9 +207,9 @@ def _together(requests: Sequence[TextToImageRequest], store: ModelStore) -> Iter
         seen.append(guided(pipeline.unet, x_t, left, timestep, words, scale))
         return seen[-1].noise_pred, seen[-1].pred_x0
 
-    decode = partial(_decode, pipeline.vae)
+    pictures = partial(decode, pipeline.vae)
     for step in solve(look, x.to(device), rngs, solver, steps, SCHEDULE):
-        yield TextToImageStep(step.x_t, seen.pop(), decode, step.index + 1, step.total, step.timestep)
+        yield TextToImageStep(step.x_t, seen.pop(), pictures, step.index + 1, step.total, step.timestep)
 
 
 @torch.no_grad()
@@ -220,7 +222,8 @@ def encode(pipeline: Any, prompts: Sequence[str]) -> Tensor:
 
 
 @torch.no_grad()
-def _decode(vae: Any, latents: Tensor) -> Tensor:
+def decode(vae: Any, latents: Tensor) -> Tensor:
+    """Latents (N, C, h, w) -> pictures (N, 3, 64, 64) in [-1, 1]."""
     return vae.decode(latents / vae.config.scaling_factor).sample.clamp(-1, 1)  # type: ignore[no-any-return]
 
 

@@ -12,7 +12,7 @@ from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
 from imagegen.recipes import to_png
 from imagegen.tasks.text_to_image import CHECKPOINT
-from imagegen.ui import diffusion, diffusion_views, gan, sr, style, text_to_image, vae
+from imagegen.ui import diffusion, diffusion_views, editing, gan, sr, style, text_to_image, vae
 from imagegen.ui.language import LANGUAGES, T, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
@@ -21,7 +21,7 @@ from imagegen.ui.wiring import LIVE, Travelling
 
 __all__ = ["TABS", "add_tab", "create_app", "look", "warm_up"]
 
-TABS = {"gan": gan, "vae": vae, "diff": diffusion, "words": text_to_image, "style": style, "sr": sr}
+TABS = {"gan": gan, "vae": vae, "diff": diffusion, "words": text_to_image, "edit": editing, "style": style, "sr": sr}
 """What builds each, by its key in the page's words; in the order of the page."""
 WARM_UP_AFTER = 2.0  # seconds, in which the first page is served
 

@@ -13,17 +13,25 @@ from PIL import Image
 PICTURE = digit_picture(seven=True).resize((40, 40))
 """One that every network can take: a digit, a square as faces are, and large enough to be painted."""
 DIGIT: dict[str, Any] = {"model": "ddpm-mnist", "digit": 7, "wanted": [], "unwanted": []}
+MASK = Image.new("L", PICTURE.size)
+MASK.paste(255, (5, 5, 25, 20))
+WORDS: dict[str, Any] = {
+    "prompt": "a smiling woman", "negative_prompt": "", "strength": 1, "count": 1, "seed": 0, "solver": "ddim",
+    "steps": 1, "guidance_scale": 4,
+}  # fmt: skip
 ENDPOINTS: dict[str, dict[str, Any]] = {
     "diffuse_forward": {"picture": PICTURE, "t": 500, "seed": 0},
     "diffuse_race": {**DIGIT, "seed": 0, "guidance_scale": 1.5, "lanes": [["ddim", 1], ["unipc", 2]]},
     "diffuse_sample": {
         **DIGIT, "count": 1, "seed": 0, "solver": "unipc", "steps": 1, "guidance_scale": 1.5, "eta": 0,
     },
+    "edit_image": {"picture": PICTURE, **WORDS},
     "gan_sample": {
         "digit": 7, "second_digit": None, "mix": 0, "count": 2, "seed": 0, "truncation": 1, "directions": [],
     },
     "gan_score": {"picture": PICTURE, "digit": None},
     "gan_walk": {"digit": 3, "second_digit": 8, "seed": 0, "second_seed": None, "frames": 3},
+    "inpaint": {"picture": PICTURE, "mask": MASK, **WORDS},
     "stylize": {
         "photo": PICTURE, "painting": None, "style": [STYLES[0]], "weights": [], "strength": 1, "keep_colours": False,
         "size": 96,
@@ -49,7 +57,9 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
 LONG: dict[str, dict[str, Any]] = {
     "diffuse_race": {"lanes": [["ddpm", 100]] * 3},
     "diffuse_sample": {"count": 32, "steps": 100},
+    "edit_image": {"count": 32, "steps": 100},
     "gan_walk": {"frames": 60},
+    "inpaint": {"count": 32, "steps": 100},
     "stylize": {"size": 2048},
     "stylize_slow": {"iterations": 1000},
     "text_to_image": {"count": 32, "steps": 100},
@@ -83,6 +93,8 @@ _FIELD_LIMITS = {
     "truncation": "a number from 0 to 1.5",
 }
 _ENDPOINT_LIMITS = {
+    ("edit_image", "guidance_scale"): "a number from 0 to 12",
+    ("inpaint", "guidance_scale"): "a number from 0 to 12",
     ("stylize", "size"): "a whole number from 64 to 2048",
     ("stylize_slow", "size"): "a whole number from 64 to 512",
     ("text_to_image", "guidance_scale"): "a number from 0 to 12",
@@ -99,7 +111,7 @@ PICTURES = [
     (name, field)
     for name, values in ENDPOINTS.items()
     for field in values
-    if field.endswith("picture") or field in ("photo", "painting")
+    if field.endswith("picture") or field in ("photo", "painting", "mask")
 ]
 
 

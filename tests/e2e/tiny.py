@@ -14,7 +14,7 @@ SLOW_APP = """
 import os, time
 from imagegen.devices import DeviceLock
 from imagegen.models.diffusion import Denoiser
-from imagegen.tasks import sr, text_to_image
+from imagegen.tasks import editing, sr, text_to_image
 
 def note(kind):
     with open(os.environ["NOTES"] + kind, "a") as notes:
@@ -34,7 +34,7 @@ def in_turn(lock, lane, work, run=DeviceLock.run):
     return run(lock, lane, work)
 
 Denoiser.forward = noted(Denoiser.forward, lambda x_t: 0.002 * len(x_t))
-text_to_image.guided = noted(text_to_image.guided, lambda x_t: 0.002 * len(x_t))
+text_to_image.guided = editing.guided = noted(text_to_image.guided, lambda x_t: 0.002 * len(x_t))
 sr.upscale = noted(sr.upscale, lambda low_res: 4e-6 * low_res.numel())
 DeviceLock.run = in_turn
 import app

@@ -75,6 +75,9 @@ HALVES: list[dict[str, Damage]] = [
     },
     {
         "words": Damage("sd-mini/unet/diffusion_pytorch_model.safetensors", flip, "is damaged", ("text_to_image",)),
+        "edit": Damage(
+            "sd-mini/vae/diffusion_pytorch_model.safetensors", flip, "is damaged", ("edit_image", "inpaint")
+        ),
         "style": Damage("style-features/model.safetensors", truncate, "is damaged", ("stylize_slow",)),
         "sr": Damage("sr-x4/model.safetensors", flip, "is damaged", ("upscale",)),
     },

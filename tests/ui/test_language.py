@@ -28,6 +28,8 @@ from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL
 from imagegen.ui import TABS
 from imagegen.ui.bringing import EXAMPLES, STYLES
 from imagegen.ui.diffusion_views import TRAITS, curves
+from imagegen.ui.editing import EXAMPLES as PARTS
+from imagegen.ui.editing_views import MODES
 from imagegen.ui.gan_trainings import BROKEN, FIGURES, GENERATORS
 from imagegen.ui.language import LANGUAGES, T, explain, i18n, locale, visitor_language
 from imagegen.ui.sr_views import BICUBIC
@@ -128,6 +130,9 @@ PUT_TOGETHER = {
     *(f"denoise.{panel}{text}" for panel in ("x_t", "noise", "x0") for text in ("", ".text")),
     *(f"forward.{curve}" for curve in curves()),
     *(f"schedule.{name}" for name in SCHEDULES),
+    *(f"edit.mode.{name}" for name in MODES),
+    *(f"brush.region.{name}" for name in {*PARTS["en"].values(), *PARTS["zh"].values(), "left"}),
+    *(f"edited.{panel}{text}" for panel in ("x_t", "seen", "together") for text in ("", ".text")),
     *(f"face.{name}" for name in TRAITS),
     *(f"face.attribute.{name}" for name in ATTRIBUTES),
 }

@@ -1,0 +1,127 @@
+"""The editing tab's named endpoints, for programs: `/edit_image` and `/inpaint`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imagegen.checkpoints import ModelStore
+from imagegen.images import grid, to_pictures, to_tensor
+from imagegen.recipes import to_png
+from imagegen.tasks import editing as task
+from imagegen.tasks import text_to_image as words
+from imagegen.ui import editing_views as views
+from imagegen.ui.inputs import Picture
+from imagegen.ui.text_to_image_api import COLUMNS
+from imagegen.ui.widgets import handed_over, plain_png
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
+
+__all__ = ["add_endpoints"]
+
+
+def add_endpoints(store: ModelStore) -> None:
+    """Add both to the page's API."""
+
+    def edit_image(
+        picture: Image.Image | None,
+        prompt: str,
+        negative_prompt: str,
+        strength: float,
+        count: int,
+        seed: int,
+        solver: str,
+        steps: int,
+        guidance_scale: float,
+    ) -> Iterator[tuple[str | None, Any]]:
+        """Change a picture by words: it is noised to some level and painted back after a prompt.
+
+        Args:
+            picture: what is changed; its square middle is brought to 64x64.
+            prompt: what it is to show, in English or Chinese, at most 1,000 characters.
+            negative_prompt: what to go away from, at most 1,000 characters.
+            strength: 0 gives a copy of the picture, 1 keeps nothing of it.
+            count: how many, 1 to 64; picture i is drawn from seed + i.
+            seed: 0 to 2^32 - 1.
+            solver: ddim, ddpm, dpm++, euler or unipc.
+            steps: 1 to 100, of which the last strength x steps are walked.
+            guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+
+        Returns:
+            Now and then one PNG with what the network takes the pictures to be, three in a row, and where it stands;
+            the last is the result, with its recipe and the words that the model was never taught.
+        """
+        values = (prompt, negative_prompt, strength, count, seed, solver, steps, guidance_scale)
+        yield from _edited(task.EditRequest(_brought(picture), *values), store)
+
+    def inpaint(
+        picture: Image.Image | None,
+        mask: Image.Image | None,
+        prompt: str,
+        negative_prompt: str,
+        strength: float,
+        count: int,
+        seed: int,
+        solver: str,
+        steps: int,
+        guidance_scale: float,
+    ) -> Iterator[tuple[str | None, Any]]:
+        """Paint a part of a picture anew after a prompt; every pixel outside the mask stays as it is.
+
+        Args:
+            picture: what is changed; its square middle is brought to 64x64.
+            mask: as large as the picture, white where to paint; transparent counts as white. An empty one is refused.
+            prompt: what it is to show, in English or Chinese, at most 1,000 characters.
+            negative_prompt: what to go away from, at most 1,000 characters.
+            strength: 0 gives a copy of the part, 1 keeps nothing of it.
+            count: how many, 1 to 64; picture i is drawn from seed + i.
+            seed: 0 to 2^32 - 1.
+            solver: ddim, ddpm, dpm++, euler or unipc.
+            steps: 1 to 100, of which the last strength x steps are walked.
+            guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+
+        Returns:
+            As `/edit_image`.
+        """
+        values = (prompt, negative_prompt, strength, count, seed, solver, steps, guidance_scale)
+        yield from _edited(task.InpaintRequest(_brought(picture), *values, mask=_brought(mask)), store)
+
+    asked = {
+        "prompt": "a smiling person with glasses", "negative_prompt": "", "strength": 0.6, "count": 1, "seed": 0,
+        "solver": "ddim", "steps": 20, "guidance_scale": 4.0,
+    }  # fmt: skip
+    endpoint(edit_image, {"picture": _field("picture"), **fields(**asked)}, _outputs(), JOB)
+    asked["strength"] = 1.0
+    pictures = {"picture": _field("picture"), "mask": _field("mask")}
+    endpoint(inpaint, {**pictures, **fields(**asked)}, _outputs(), JOB)
+
+
+def _edited(request: task.EditRequest, store: ModelStore) -> Iterator[Any]:
+    reading = store.turn.run("job", partial(words.read, request.prompt, store))
+    recipe, pace = views.recipe(request, store), Pace()
+    for step in steps_in_turn(task.run(request, store), store, "job"):
+        done = step.index == step.total
+        if not (pace.due() or done):
+            yield NOTHING
+            continue
+        pictures = grid(to_pictures(store.turn.run("job", partial(getattr, step, "images"))), COLUMNS, gap=0)
+        about = {"step": step.index, "of": step.total, "timestep": step.timestep}
+        if done:
+            about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
+            yield handed_over(to_png(pictures, recipe), "pictures.png", about)
+        else:
+            yield handed_over(plain_png(pictures), "preview.png", about)
+
+
+def _brought(picture: Image.Image | None) -> Any:
+    return to_tensor(picture) if picture else None  # which its request refuses
+
+
+def _field(name: str) -> gr.components.Component:
+    return Picture(label=name, visible=False)
+
+
+def _outputs() -> list[gr.components.Component]:
+    return [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]

@@ -1,0 +1,187 @@
+// The picture that is edited, and a brush that marks where: mouse, pen or finger, the arrow keys, or a part of a face.
+// Where there is no picture yet, the page's own button is asked for a face, and the first edit then runs by itself.
+const { t, node, picture, onLanguage, onSeen } = window.imagegen;
+const SIDE = 64; // of the mask, as the model takes it
+const ZOOM = 6;
+const REGIONS = { // [x, y, width, height] each, where faces as CelebA has them keep these
+  eyes: [[8, 22, 48, 18]],
+  mouth: [[16, 42, 32, 18]],
+  top: [[0, 0, 64, 26]],
+  hair: [[0, 0, 64, 20], [0, 20, 14, 44], [50, 20, 14, 44]],
+  left: [[0, 0, 32, 64]],
+};
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const canvas = node("canvas", { width: SIDE * ZOOM, height: SIDE * ZOOM, tabindex: 0 });
+const mask = node("canvas", { width: SIDE, height: SIDE });
+const pen = mask.getContext("2d", { willReadFrequently: true });
+const size = node("input", { type: "range", min: 3, max: 24, step: 1, value: 10 });
+let image = null;
+let making = null; // how far the page's own face is
+let mode = "part";
+let erasing = false;
+let last = null; // where the stroke is
+let cursor = null; // where the keyboard is
+let first = false; // the picture to come is the page's own: it is edited at once
+
+function send() {
+  const sheet = node("canvas", { width: SIDE, height: SIDE });
+  const plain = sheet.getContext("2d");
+  plain.fillRect(0, 0, SIDE, SIDE);
+  plain.drawImage(mask, 0, 0);
+  props.value = { mask: sheet.toDataURL("image/png").split(",")[1] };
+}
+
+function covered() {
+  const { data } = pen.getImageData(0, 0, SIDE, SIDE);
+  return Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i + 3] > 127);
+}
+
+function paint() {
+  const context = canvas.getContext("2d");
+  if (image) context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  if (!image || mode === "whole" || making) return;
+  context.fillStyle = "rgba(255, 92, 138, .55)";
+  covered().forEach((on, i) => on && context.fillRect(ZOOM * (i % SIDE), ZOOM * Math.floor(i / SIDE), ZOOM, ZOOM));
+  if (!cursor) return;
+  context.strokeStyle = "#fff";
+  context.lineWidth = 2;
+  context.beginPath();
+  context.arc(ZOOM * cursor[0], ZOOM * cursor[1], ZOOM * size.value / 2, 0, 2 * Math.PI);
+  context.stroke();
+}
+
+function stroke(from, to) {
+  pen.globalCompositeOperation = erasing ? "destination-out" : "source-over";
+  pen.strokeStyle = "#fff";
+  pen.lineWidth = Number(size.value);
+  pen.lineCap = pen.lineJoin = "round";
+  pen.beginPath();
+  pen.moveTo(...from);
+  pen.lineTo(...to);
+  pen.stroke();
+  paint();
+}
+
+function at(event) {
+  const box = canvas.getBoundingClientRect();
+  return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  if (mode === "whole" || !image) return;
+  canvas.setPointerCapture(event.pointerId);
+  [last, cursor] = [at(event), null];
+  stroke(last, [last[0] + 0.01, last[1]]);
+});
+canvas.addEventListener("pointermove", (event) => {
+  if (!last) return;
+  const place = at(event);
+  stroke(last, place);
+  last = place;
+});
+for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => {
+  if (!last) return;
+  last = null;
+  send();
+});
+canvas.addEventListener("keydown", (event) => {
+  const move = MOVES[event.key];
+  if (mode === "whole" || !image || (!move && event.key !== " " && event.key !== "Enter")) return;
+  event.preventDefault();
+  cursor ??= [SIDE / 2, SIDE / 2];
+  if (move) cursor = cursor.map((place, axis) => Math.min(SIDE, Math.max(0, place + 2 * move[axis])));
+  else {
+    stroke(cursor, [cursor[0] + 0.01, cursor[1]]);
+    send();
+  }
+  paint();
+});
+canvas.addEventListener("blur", () => {
+  cursor = null;
+  paint();
+});
+
+function clear() {
+  pen.globalCompositeOperation = "source-over";
+  pen.clearRect(0, 0, SIDE, SIDE);
+}
+
+function cover(region) {
+  clear();
+  pen.fillStyle = "#fff";
+  for (const part of REGIONS[region]) pen.fillRect(...part);
+}
+
+function change(how) {
+  how();
+  send();
+  draw();
+}
+
+function invert() {
+  const before = covered();
+  clear();
+  pen.fillStyle = "#fff";
+  before.forEach((on, i) => on || pen.fillRect(i % SIDE, Math.floor(i / SIDE), 1, 1));
+}
+
+function tools() {
+  const button = (words, onclick, pressed = null) => node("button", { type: "button", "aria-pressed": pressed, onclick }, words);
+  const tool = (name, erases) => button(t(name), () => { erasing = erases; draw(); }, String(erasing === erases));
+  return [
+    node("div", { class: "buttons" }, tool("brush.paint", false), tool("brush.erase", true),
+      button(t("pad.clear"), () => change(clear)), button(t("brush.invert"), () => change(invert))),
+    node("label", { class: "hint size" }, t("brush.size"), size),
+    node("div", { class: "buttons", role: "group", "aria-label": t("brush.regions") },
+      ...Object.keys(REGIONS).map((name) => button(t(`brush.region.${name}`), () => change(() => cover(name)))))];
+}
+
+function draw() {
+  const root = element.querySelector(".brush");
+  canvas.setAttribute("aria-label", t("brush.name"));
+  canvas.classList.toggle("still", mode === "whole");
+  if (!image) return root.replaceChildren(node("p", { class: "hint" }, t("brush.empty")));
+  const below = making ? [node("progress", { ...making, "aria-label": t("denoise.progress") })]
+    : mode === "whole" ? [node("p", { class: "hint" }, t("brush.whole"))] : tools();
+  root.replaceChildren(canvas, ...below);
+  paint();
+  root.dataset.mode = mode;
+}
+
+function run() {
+  setTimeout(() => document.querySelector("#edit-run")?.click(), 50);
+}
+
+async function receive() {
+  const value = props.value;
+  if (!value || value.mask) return;
+  if (value.empty) {
+    first = true;
+    document.querySelector("#face-run")?.click();
+  }
+  mode = value.mode ?? mode;
+  if (value.region) cover(value.region);
+  const url = value.preview ?? value.png;
+  if (url) {
+    const loaded = await picture(url);
+    if (value !== props.value) return; // a newer one has come meanwhile
+    image = loaded;
+    making = value.preview ? { value: value.index, max: value.total } : null;
+  }
+  draw();
+  if (value.preview) return;
+  const begins = first && value.png;
+  if (begins) {
+    first = false;
+    cover("eyes");
+    draw();
+  }
+  send();
+  element.querySelector(".brush").dataset.drawn = String(Boolean(image));
+  if (begins || value.run) run();
+}
+
+onSeen(element.querySelector(".brush"), () => trigger("focus"));
+watch("value", receive);
+onLanguage(draw);
+draw();
