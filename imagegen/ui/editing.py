@@ -82,7 +82,7 @@ class _Tab:
                     photo_and_examples(travelling, "edit-")
             with gr.Column(scale=4, min_width=320):
                 self.controls, run, stop = self._controls()
-        self.edited = widget("edited", {"code": source(q_sample, cells, keep_outside, without_seam)})
+        self.edited = widget("edited", code=source(q_sample, cells, keep_outside, without_seam))
         gr.Markdown(T("edit.strip.title"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=260):

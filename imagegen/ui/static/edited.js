@@ -1,6 +1,6 @@
 // An edit: the newest step while it runs, then every step to scrub through, and the picture before and after.
 const { t, node, picture, compare, chart, copy, save, onLanguage, setLink } = window.imagegen;
-const { code } = props.value; // sent once
+const { code } = props;
 const FRAME = 64; // pixels a side of each picture in a frame
 const SIDE = 256;
 const STRIP = 12; // pictures at most
