@@ -25,7 +25,7 @@ from imagegen.ui.editing_api import add_endpoints
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, shown, source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
@@ -97,6 +97,7 @@ class _Tab:
         job(face_run, face_stop, self.make_face, {"travelling": travelling}, [self.brush, travelling])
         live([self.brush.focus, travelling.change], self.show, {"travelling": travelling}, [self.brush])
         live([self.edited.select], self.take, {"made": self.made}, [travelling])
+        on_open(lambda language: next(iter(EXAMPLES[language])), [self.controls["prompt"]])
 
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
         mode = gr.Radio(

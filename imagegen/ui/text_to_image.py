@@ -106,7 +106,7 @@ class _Tab:
         live([self.painting.input], self.look_at, {}, [self.painting])
         wanted = {name: self.controls[name] for name in ("engine", "size")}
         live([self.controls["engine"].change], self.adapt, wanted, [part for part, _ in self.parts.values()])
-        on_open(self.open_link, [tabs, *self.controls.values()])
+        on_open(self.open_link, [tabs, other, *self.controls.values()])
 
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
         first = task.TextToImageRequest()
@@ -229,11 +229,17 @@ class _Tab:
         signed = [views.recipes(request, self.store)[0] for request in requests]
         yield self._in_turn(views.sheet, step, signed) | {"names": names}
 
-    def open_link(self, query: dict[str, str]) -> list[Any]:
-        """Select this tab and set its controls as the recipe in the page's address says; the page then presses Run."""
-        nothing = [gr.skip()] * (len(self.controls) + 1)
+    def open_link(self, query: dict[str, str], language: str) -> list[Any]:
+        """Select this tab and set its controls as the recipe in the page's address says; the page then presses Run.
+
+        Without a recipe the prompts to begin with are in the visitor's language.
+        """
+        phrases = EXAMPLES[language]
+        greeting = [gr.skip(), phrases[3]]
+        greeting += [phrases[0] if name == "prompt" else gr.skip() for name in self.controls]
+        nothing = [gr.skip()] * len(greeting)
         if "recipe" not in query:
-            return nothing
+            return greeting
         try:
             recipe = from_link(query["recipe"])
             request = request_of(recipe, self.store)
@@ -242,7 +248,7 @@ class _Tab:
         if not isinstance(request, task.TextToImageRequest):
             return nothing
         values = asdict(task.alone(request, recipe.index) if recipe.index else request)
-        return [gr.Tabs(selected="words"), *(values[name] for name in self.controls)]
+        return [gr.Tabs(selected="words"), phrases[3], *(values[name] for name in self.controls)]
 
     def _read(self, request: task.TextToImageRequest) -> task.Reading:
         return self._in_turn(task.read, request.prompt, self.store, task.engine_of(request, self.store))

@@ -72,8 +72,8 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
     """A Gradio handler that calls `function(**values)` and shows errors of ours in the visitor's language.
 
     Its signature names the controls, so that the API speaks of `digit` and `seed`. Where `function` asks for
-    `query` or `event`, it gets the page's query parameters and the event's data. A generator is stopped at its next
-    yield, be it `NOTHING`.
+    `query`, `language` or `event`, it gets the page's query parameters, the visitor's language and the event's data. A
+    generator is stopped at its next yield, be it `NOTHING`.
     """
     wanted = inspect.signature(function).parameters
     extras = {"request": gr.Request, **({"event": gr.EventData} if "event" in wanted else {})}
@@ -84,7 +84,8 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
         for value in values.values():
             if isinstance(value, ImageGenError):  # an upload that was refused
                 raise value
-        return values | ({"query": dict(request.query_params)} if "query" in wanted else {})
+        known = {"query": dict(request.query_params), "language": visitor_language(request)}
+        return values | {name: value for name, value in known.items() if name in wanted}
 
     def fail(problem: ImageGenError, arguments: tuple[Any, ...]) -> gr.Error:
         language = visitor_language(arguments[len(controls)])
@@ -190,7 +191,7 @@ def last_step(steps: Iterator[Any], store: ModelStore) -> Any:
 
 
 def on_open(function: Callable[..., Any], outputs: list[Any]) -> None:
-    """Call `function(query)` with the query parameters when the page is opened."""
+    """Call `function` when the page is opened, with what it asks for of `query` and `language`."""
     page = gr.context.Context.root_block
     if page is not None:
         page.load(named(function, {}), None, outputs, api_visibility="private", show_progress="hidden", **LIVE)
