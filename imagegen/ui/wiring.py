@@ -84,8 +84,11 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
         for value in values.values():
             if isinstance(value, ImageGenError):  # an upload that was refused
                 raise value
-        known = {"query": dict(request.query_params), "language": visitor_language(request)}
-        return values | {name: value for name, value in known.items() if name in wanted}
+        if "query" in wanted:
+            values["query"] = dict(request.query_params)
+        if "language" in wanted:
+            values["language"] = visitor_language(request)
+        return values
 
     def fail(problem: ImageGenError, arguments: tuple[Any, ...]) -> gr.Error:
         language = visitor_language(arguments[len(controls)])

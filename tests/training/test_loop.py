@@ -129,6 +129,7 @@ def test_a_run_by_minutes_can_be_resumed_before_it_is_planned(tmp_path: Path, sa
 def test_a_resumed_run_is_the_same_to_the_bit(
     name: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_every_2: None
 ) -> None:
+    monkeypatch.setattr(loop, "MOMENTS", 2)  # pictures in between take most of the time
     options = {"steps": 4, "seed": 3, "precision": precision, "batch": 4}
     whole = run(build(name, "small", seed=3), tmp_path / "whole", **options)
 
