@@ -134,6 +134,7 @@ def test_known_truth_is_held_against_all_and_then_taken_away_again(tab: Page, tm
 def test_the_result_is_downloaded_with_its_recipe_and_travels_on(tab: Page, tmp_path: Path) -> None:
     tab.evaluate("document.querySelector('.enlarge').dataset.done = 'before'")
     bring(tab, photo(50, 40), tmp_path)
+    expect(tab.locator(".enlarge .row")).to_contain_text("50×40 to 200×160", timeout=RUN)
     done(tab)
     tab.locator(".mix input").evaluate(SLIDE, 0.5)
     on_page = pixels(tab.locator(".compare canvas").nth(1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, open_tab, press, words
 from e2e.tiny import Tiny
-from e2e.visiting import App
+from e2e.visiting import App, faults
 from playwright.sync_api import Locator, Page, expect
 
 from imagegen.images import open_picture
@@ -159,4 +159,4 @@ def test_everything_is_in_place_on_a_phone_in_both_languages(visitor: Visitor) -
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_went_wrong(tiny: Tiny) -> Iterator[None]:
     yield
-    assert "Traceback" not in tiny.app.log.read_text()
+    assert not faults(tiny.app.log.read_text())

@@ -1,14 +1,18 @@
 """The words tab in a browser, of a tiny untrained checkpoint: every control, both languages, wide and narrow."""
 
+import io
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, choose, open_tab, press, set_number, words
 from e2e.tiny import Tiny
 from e2e.visiting import App, digit_picture
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from imagegen.recipes import read_recipe
@@ -48,6 +52,11 @@ def painted(page: Page) -> Iterator[None]:
 def large(page: Page) -> str:
     found: str = page.locator(".large canvas").evaluate("canvas => canvas.toDataURL()")
     return found
+
+
+def levels(url: str) -> np.ndarray:
+    """RGB of a data URL."""
+    return np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB"), dtype=int)
 
 
 def heat_maps(page: Page) -> list[str]:
@@ -147,7 +156,7 @@ def test_nine_pictures_one_of_which_is_watched_taken_and_reopened(tab: Page, vis
     expect(other.locator("#words-steps input[type=number]")).to_have_value("6")
     expect(other.locator("#words-solver input")).to_have_value("unipc")
     other.wait_for_timeout(SETTLED)
-    assert large(other) == watched
+    assert np.abs(levels(large(other)) - levels(watched)).max() <= 2  # alone and as one of nine
 
 
 def test_a_long_run_is_stopped_and_the_next_one_ends(tab: Page, tiny: Tiny) -> None:

@@ -26,8 +26,8 @@ window.imagegen = (() => {
 
   // Once, when the element is first looked at; on a tab that was never opened nothing is computed.
   function onSeen(element, call) {
-    new IntersectionObserver(([entry], observer) => {
-      if (!entry.isIntersecting) return;
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
       observer.disconnect();
       call();
     }).observe(element);
