@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from e2e.endpoints import ENDPOINTS, LONG, ask, brought, made
 from e2e.tiny import Tiny
-from e2e.visiting import JSON, Answer, App, Visit, assert_refused, call, running
+from e2e.visiting import JSON, PATIENCE, Answer, App, Visit, assert_refused, call, running
 from reliability.how_many import how_many
 from serving import LOOPBACK, ROOT, WATCH
 
@@ -118,7 +119,12 @@ def test_rows_23_27_and_29_no_room_for_files_no_network_and_told_to_stop(checkpo
         visit = Visit(http)
         visit.join("text_to_image", list(long("text_to_image").values()))
         next(message for message in visit.messages() if message["msg"] == "process_generating")
-        os.kill(app.pid, signal.SIGTERM)  # `running` sees to it that the app ends, with exit 0
+        os.kill(app.pid, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while psutil.Process(app.pid).status() != psutil.STATUS_ZOMBIE:  # a second signal could kill it while it ends
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    # where `running` has seen to it that the exit code is 0
     assert set(notes.read_text().split()) <= LOOPBACK
 
 
