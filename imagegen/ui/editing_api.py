@@ -1,7 +1,6 @@
 """The editing tab's named endpoints, for programs: `/edit_image` and `/inpaint`."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -9,15 +8,13 @@ import gradio as gr
 from PIL import Image
 
 from imagegen.checkpoints import ModelStore
-from imagegen.images import grid, to_pictures, to_tensor
-from imagegen.recipes import to_png
+from imagegen.images import to_tensor
 from imagegen.tasks import editing as task
 from imagegen.tasks import text_to_image as words
 from imagegen.ui import editing_views as views
 from imagegen.ui.inputs import Picture
-from imagegen.ui.text_to_image_api import COLUMNS
-from imagegen.ui.widgets import handed_over, plain_png
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
+from imagegen.ui.text_to_image_api import told
+from imagegen.ui.wiring import JOB, endpoint, fields, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -100,19 +97,8 @@ def add_endpoints(store: ModelStore) -> None:
 
 def _edited(request: task.EditRequest, store: ModelStore) -> Iterator[Any]:
     reading = store.turn.run("job", partial(words.read, request.prompt, store))
-    recipe, pace = views.recipe(request, store), Pace()
-    for step in steps_in_turn(task.run(request, store), store, "job"):
-        done = step.index == step.total
-        if not (pace.due() or done):
-            yield NOTHING
-            continue
-        pictures = grid(to_pictures(store.turn.run("job", partial(getattr, step, "images"))), COLUMNS, gap=0)
-        about = {"step": step.index, "of": step.total, "timestep": step.timestep}
-        if done:
-            about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
-            yield handed_over(to_png(pictures, recipe), "pictures.png", about)
-        else:
-            yield handed_over(plain_png(pictures), "preview.png", about)
+    steps = steps_in_turn(task.run(request, store), store, "job")
+    yield from told(steps, reading, views.recipe(request, store), store)
 
 
 def _brought(picture: Image.Image | None) -> Any:

@@ -9,13 +9,13 @@ import gradio as gr
 
 from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_pictures
-from imagegen.recipes import to_png
+from imagegen.recipes import Recipe, to_png
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
 from imagegen.ui.widgets import handed_over, plain_png
 from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields
 
-__all__ = ["add_endpoints"]
+__all__ = ["add_endpoints", "told"]
 
 COLUMNS = 3
 
@@ -58,20 +58,25 @@ def add_endpoints(store: ModelStore) -> None:
         painter = task.engine_of(request, store)
         reading = store.turn.run("job", partial(task.read, request.prompt, store, painter))
         recipe = views.recipes(request, store)[0]
-        pace = Pace()
-        for step in views.steps([request], store):
-            done = step.index == step.total
-            images = store.turn.run("job", partial(getattr, step, "images")) if done or pace.due() else None
-            if images is None or not len(images):
-                yield NOTHING
-                continue
-            pictures = grid(to_pictures(images), COLUMNS, gap=0)
-            about: dict[str, Any] = {"step": step.index, "of": step.total, "timestep": step.timestep}
-            if done:
-                about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
-                yield handed_over(to_png(pictures, recipe), "pictures.png", about)
-            else:
-                yield handed_over(plain_png(pictures), "preview.png", about)
+        yield from told(views.steps([request], store), reading, recipe, store)
 
     outputs = [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
     endpoint(text_to_image, fields(**asdict(task.TextToImageRequest())), outputs, JOB)
+
+
+def told(steps: Iterator[Any], reading: task.Reading, recipe: Recipe, store: ModelStore) -> Iterator[tuple[Any, Any]]:
+    """What a program gets of a run: a preview now and then, and the result with what was read of its prompt."""
+    pace = Pace()
+    for step in steps:
+        done = step.index == step.total
+        images = store.turn.run("job", partial(getattr, step, "images")) if done or pace.due() else None
+        if images is None or not len(images):
+            yield NOTHING
+            continue
+        pictures = grid(to_pictures(images), COLUMNS, gap=0)
+        about: dict[str, Any] = {"step": step.index, "of": step.total, "timestep": step.timestep}
+        if done:
+            about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
+            yield handed_over(to_png(pictures, recipe), "pictures.png", about)
+        else:
+            yield handed_over(plain_png(pictures), "preview.png", about)

@@ -15,11 +15,13 @@ from e2e.tiny import Tiny
 from e2e.visiting import JSON, NAN, NO_NUMBERS, Visit, assert_refused
 from reliability.how_many import how_many
 
+from imagegen.tasks.text_to_image import MAX_NAME
+
 pytestmark = pytest.mark.usefixtures("works_afterwards")
 EACH_ENDPOINT = pytest.mark.parametrize("name", ENDPOINTS)
 NO_NAMES: list[Any] = ["", "../../etc/passwd", "\x1b[2J\0", "x" * 10**5, None, 7, True, NAN, ["ddim"], {"ddim": 1}]
 OF_THIS_APP = ("engine", "size")
-"""Names that depend on how the app was started, and are texts before that."""
+"""Names that depend on how the app was started: that they are short texts is checked before."""
 NO_FLAGS: list[Any] = ["true", 1, NAN, None, 0.5, [True]]
 NO_LISTS: list[Any] = [
     [NAN], "x", 7, {"a": [1]}, [[[[1]]]], [10**400], ["../../etc/passwd"], [True], [None], [{}] * 300, NAN, [[], []],
@@ -55,7 +57,8 @@ def test_row_12_a_whole_float_is_that_number(http: httpx.Client) -> None:
 def test_row_12_names_and_flags_that_are_none(name: str, http: httpx.Client) -> None:
     for field in fields(name, str):
         for value in NO_NAMES[: how_many(5, len(NO_NAMES))]:
-            limit = "must be " if field in OF_THIS_APP else "must be one of "
+            checked_first = field in OF_THIS_APP and not (isinstance(value, str) and len(value) < MAX_NAME)
+            limit = f"must be a text of at most {MAX_NAME} characters." if checked_first else "must be one of "
             assert_refused(ask(http, name, **{field: value}), f"{field} {limit}")
     for field in fields(name, bool):
         for value in NO_FLAGS[: how_many(4, len(NO_FLAGS))]:
