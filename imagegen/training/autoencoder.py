@@ -45,10 +45,10 @@ class AutoencoderRecipe:
     def __init__(self, size: str) -> None:
         large = size == "large"
         self.args: dict[str, Any] = {
-            "channels": (32, 64, 128, 192) if large else (16, 32, 64, 128),
+            "channels": (32, 64, 96, 128) if large else (16, 32, 64, 128),
             "latent_channels": 16,
         }
-        self.steps, self.batch = (12_000, 256) if large else (10_000, 8)
+        self.steps, self.batch = (4_000, 128) if large else (10_000, 8)
         self.window = SIDE if large else SIDE // 2
         """Side of the window that the VGG looks at: on the whole picture it costs more than the autoencoder."""
         self.model = FaceAutoencoder(**self.args)

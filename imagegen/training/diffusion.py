@@ -97,10 +97,10 @@ class DigitDiffusionRecipe(_DiffusionRecipe):
     needs: tuple[str, ...] = ("mnist",)
 
     def __init__(self, size: str) -> None:
-        self.steps, self.batch = {"small": (10_000, 64), "large": (15_000, 512)}[size]
+        self.steps, self.batch = {"small": (10_000, 64), "large": (12_000, 256)}[size]
         sizes: dict[str, dict[str, Any]] = {
             "small": {"channels": [64, 128]},
-            "large": {"channels": [128, 256], "layers": 2, "attention": True},
+            "large": {"channels": [64, 128], "layers": 2},
         }
         super().__init__(sizes[size])
 
@@ -140,10 +140,10 @@ class FaceDiffusionRecipe(_DiffusionRecipe):
     needs: tuple[str, ...] = ("celeba",)
 
     def __init__(self, size: str) -> None:
-        self.steps, self.batch = {"small": (16_000, 64), "large": (15_000, 512)}[size]
+        self.steps, self.batch = {"small": (16_000, 64), "large": (12_000, 256)}[size]
         sizes: dict[str, dict[str, Any]] = {
             "small": {"channels": [128, 192]},
-            "large": {"channels": [160, 256], "attention": True},
+            "large": {"channels": [128, 192], "attention": True},
         }
         latents = {"picture": [16, 8, 8], "labels": len(ATTRIBUTES), "patch": 1, "clip": None}
         super().__init__({**latents, **sizes[size]})

@@ -30,6 +30,8 @@ LOG_STEPS = 10
 MOMENTS, MOMENT_QUALITY = 30, 90
 SPEED_FROM, SPEED_TO = 20, 50
 """Steps whose speed plans a run by minutes; the first ones compile and warm up."""
+PLAN_STEPS = 100
+"""Steps after which it is planned anew, by their speed: a device may be shared, and later steps be slower."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Options:
         output: the run's folder.
         size: `small` or `large`.
         steps: training steps, or
-        minutes: time to train; the steps are planned once from the speed of the first ones.
+        minutes: time to train; the steps are planned from the speed of the last ones, now and then.
         batch: pictures in a step, over all processes.
         seed: of weights, order and noise.
         device: `auto`, `cpu`, `cuda` ...
@@ -134,7 +136,7 @@ def _new_facts(recipe: Recipe, options: Options, accelerator: Accelerator) -> di
         "name": recipe.name,
         "step": 0,
         "steps": steps,
-        "minutes": options.minutes,
+        "minutes": None if options.steps else options.minutes,
         "size": options.size,
         "batch": options.batch or recipe.batch,
         "seed": options.seed,
@@ -174,6 +176,8 @@ class _Loop:
         self.recipe, self.data, self.run, self.facts, self.accelerator = recipe, data, run, facts, accelerator
         self.batch = min(facts["batch"], len(data))
         self.clock = time.monotonic()
+        self.measured_from = facts["step"], facts["seconds"]
+        self.moments_shown = 0
         self.board = (
             SummaryWriter(str(run.folder / "tensorboard"), purge_step=facts["step"] + 1)
             if accelerator.is_main_process
@@ -187,6 +191,7 @@ class _Loop:
         order = batches(len(self.data), self.batch, facts["seed"], facts["step"])
         sums: dict[str, Tensor] = {}
         self._moment(facts["step"])
+        self.moments_shown = self._moments_by(steps)
         with tqdm(total=steps, initial=facts["step"], unit="step", disable=not self.accelerator.is_main_process) as bar:
             while facts["step"] < steps:
                 for key, value in self._step(next(order), steps).items():
@@ -198,12 +203,13 @@ class _Loop:
                     bar.set_postfix_str(f"{self._log(sums):.0f} pictures/s")
                     sums = {}
                     if facts["step"] == SPEED_FROM:
-                        facts["warm seconds"] = facts["seconds"]  # kept: a run may be resumed before it is planned
-                    if not facts["steps"] and facts["step"] == SPEED_TO:
+                        self.measured_from = facts["step"], facts["seconds"]
+                    if facts["minutes"] is not None and not done and self._plan_is_due():
                         steps = bar.total = facts["steps"] = self._plan()
                         done = facts["step"] == steps
-                if facts["step"] in self._moments(steps):
+                if self._moments_by(steps) > self.moments_shown:
                     self._moment(facts["step"])
+                    self.moments_shown = self._moments_by(steps)
                 # After a log: what is saved has been checked to be finite.
                 if done or (not sums and time.monotonic() - saved > SAVE_SECONDS * patience):
                     started = time.monotonic()
@@ -216,19 +222,24 @@ class _Loop:
         pictures, labels = self.data[index[step.share].to(self.data.pixels.device)]
         return self.recipe.step(pictures, labels, step)
 
+    def _plan_is_due(self) -> bool:
+        step: int = self.facts["step"]
+        return step == SPEED_TO or (step > SPEED_TO and step % PLAN_STEPS == 0)
+
     def _plan(self) -> int:
-        """Steps that fit into the minutes at the speed since step `SPEED_FROM`.
+        """Steps that fit into the minutes at the speed since the last plan, or since the first steps.
 
         The first process plans for all: they must stop at the same step.
         """
-        each = (self.facts["seconds"] - self.facts["warm seconds"]) / (SPEED_TO - SPEED_FROM)
-        left = self.facts["minutes"] * 60 - self.facts["seconds"]
-        steps = torch.tensor(SPEED_TO + max(0, int(left / each)), device=self.accelerator.device)
-        return int(broadcast(steps))
+        step, seconds = self.facts["step"], self.facts["seconds"]
+        each = (seconds - self.measured_from[1]) / (step - self.measured_from[0])
+        self.measured_from = step, seconds
+        left = self.facts["minutes"] * 60 - seconds
+        return int(broadcast(torch.tensor(step + max(0, int(left / each)), device=self.accelerator.device)))
 
-    def _moments(self, steps: int) -> set[int]:
-        """About 30 moments, closer together at first, where a picture changes most."""
-        return {round(steps * (k / (MOMENTS - 1)) ** 2) for k in range(MOMENTS)}
+    def _moments_by(self, steps: int) -> int:
+        """Of about 30 moments those that are past, closer together at first, where a picture changes most."""
+        return int((MOMENTS - 1) * (self.facts["step"] / steps) ** 0.5)
 
     def _moment(self, step: int) -> None:
         if self.board is None or (pictures := self.recipe.preview()) is None:

@@ -16,7 +16,7 @@ from imagegen.data.photos import made_up_photos, photos, shrunk, spoilt, tiles
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.images import to_tensor
 from imagegen.models import gan
-from imagegen.models.perceptual import Vgg19, load_vgg
+from imagegen.models.perceptual import SqueezeNet, Vgg19, feature_distance, load_squeezenet, load_vgg
 from imagegen.models.sr import PatchCritic, SuperResolver
 from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
@@ -30,6 +30,8 @@ FEATURES = ("relu1_2", "relu2_2", "relu3_1")
 """Layers of VGG-19 that must agree."""
 ADVERSARIAL = 0.01
 PIXELS = 0.5
+DIRECTIONS = 1.0
+"""Weight of what SqueezeNet sees, as directions of its features: VGG-19 up to relu3_1 alone left fine texture out."""
 EMA_STEPS, EMA_SHARE = 1_000, 0.05
 """Steps that the average of weights looks back, or this share of those so far."""
 PREVIEWS = 3
@@ -54,7 +56,7 @@ class SuperResolutionRecipe:
 
     def __init__(self, size: str, name: str, shrink: Callable[[Image.Image], Image.Image], seen: str) -> None:
         self.name, self.shrink, self.seen = name, shrink, seen
-        self.steps, self.batch = {"small": (50_000, 16), "large": (60_000, 64)}[size]
+        self.steps, self.batch = {"small": (50_000, 16), "large": (30_000, 128)}[size]
         self.network = SuperResolver()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
@@ -99,7 +101,7 @@ class SuperResolutionRecipe:
 class SuperResolutionGanRecipe:
     """SRGAN (Ledig et al. 2017): details that look right instead of the mean of all that could be there.
 
-    It starts from `sr-x4`. Features of VGG-19 say what the photo shows; a critic of patches says whether
+    It starts from `sr-x4`. Features of VGG-19 and SqueezeNet say what the photo shows; a critic of patches says whether
     they look real, each held against the true one at its place (relativistic pairing).
     """
 
@@ -108,7 +110,7 @@ class SuperResolutionGanRecipe:
     compiled: tuple[str, ...] = ("network",)
 
     def __init__(self, size: str) -> None:
-        self.steps, self.batch = {"small": (8_000, 4), "large": (20_000, 32)}[size]
+        self.steps, self.batch = {"small": (8_000, 4), "large": (10_000, 32)}[size]
         self.network = SuperResolver()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.critic = PatchCritic()
@@ -128,10 +130,12 @@ class SuperResolutionGanRecipe:
         for network in (self.network, self.average):
             network.load_state_dict(start)
         self.frozen["vgg"] = load_vgg(sources.features, FEATURES[-1])
+        self.frozen["squeezenet"] = load_squeezenet(sources.features)
         return tiles(photos(sources.root(), "train"))
 
     def made_up_data(self) -> Pictures:
         self.frozen["vgg"] = Vgg19(FEATURES[-1]).eval().requires_grad_(False)
+        self.frozen["squeezenet"] = SqueezeNet().eval().requires_grad_(False)
         return tiles(made_up_photos())
 
     def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
@@ -154,15 +158,17 @@ class SuperResolutionGanRecipe:
         self.critic.requires_grad_(False)
         with step.autocast():
             with torch.no_grad():
-                real, wanted = self.critic(high_res), self.frozen["vgg"](high_res)
-            fake, seen = self.critic(restored), self.frozen["vgg"](restored)
+                real, wanted, there = (network(high_res) for network in (self.critic, *self.frozen.values()))
+            fake, seen, felt = (network(restored) for network in (self.critic, *self.frozen.values()))
         adversarial = gan.generator_loss(real.float(), fake.float())
         content = torch.stack([F.l1_loss(seen[layer].float(), wanted[layer].float()) for layer in FEATURES]).mean()
         pixels = F.l1_loss(restored, high_res)
-        loss = content + ADVERSARIAL * adversarial + PIXELS * pixels
+        directions = feature_distance(map(Tensor.float, felt), map(Tensor.float, there))
+        loss = content + DIRECTIONS * directions + ADVERSARIAL * adversarial + PIXELS * pixels
         step.update(self.optimizers["network"], loss, GAN_LEARNING_RATE * warm_cosine(step.progress, WARMUP))
         self.critic.requires_grad_(True)
-        return {"content": content.detach(), "adversarial": adversarial.detach(), "pixels": pixels.detach()}
+        parts = {"content": content, "directions": directions, "adversarial": adversarial, "pixels": pixels}
+        return {name: part.detach() for name, part in parts.items()}
 
     def preview(self) -> Tensor:
         return _enlarged_rings(self.average)
@@ -175,8 +181,8 @@ class SuperResolutionGanRecipe:
                 "Four times as many pixels a side, with invented detail that looks real.",
                 {
                     "start": "sr-x4",
-                    "loss": f"L1 of VGG-19 {', '.join(FEATURES)} + {ADVERSARIAL} x relativistic pairing "
-                    f"+ {PIXELS} x L1 of pixels",
+                    "loss": f"L1 of VGG-19 {', '.join(FEATURES)} + {DIRECTIONS} x directions of SqueezeNet's features "
+                    f"+ {ADVERSARIAL} x relativistic pairing + {PIXELS} x L1 of pixels",
                     "learning rate": f"{GAN_LEARNING_RATE} to 0, critic {CRITIC_LEARNING_RATE} to 0",
                     "low resolution": "antialiased bicubic",
                 },

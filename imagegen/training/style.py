@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from imagegen.data.photos import made_up_photos, photos
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.data.styles import made_up_styles, squares, styles
+from imagegen.devices import choose_device
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, Objective, distance
@@ -48,8 +49,10 @@ EASY = 5.0
 """Distances from photo to painting below this count less: there is little to learn from them."""
 PREVIEWS = 5
 
-REFINING, REFINING_STEP, REFINING_BATCH = 40, 0.2, 2
-"""Steps by which a named style's code is made better, the first one's share of the code's size, photos in each."""
+REFINING = {"small": (40, 128), "large": (400, 256)}
+"""Steps by which the named styles' codes are made better, and the side of the photos that they are tried on."""
+REFINING_STEP, REFINING_BATCH = 0.2, 2
+"""The first step's share of a code's size, and photos in each."""
 REFINING_PHOTOS = 16
 """The codes are made on these, spread over those trained on."""
 
@@ -66,7 +69,8 @@ class FastStyleRecipe:
     compiled: tuple[str, ...] = ()
 
     def __init__(self, size: str) -> None:
-        self.steps, self.batch, self.side = {"small": (8_000, 8, 128), "large": (24_000, 24, 256)}[size]
+        self.steps, self.batch, self.side = {"small": (8_000, 8, 128), "large": (12_000, 16, 256)}[size]
+        self.refining, self.refining_side = REFINING[size]
         self.network = FastStyle()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
@@ -137,12 +141,17 @@ class FastStyleRecipe:
     def exports(self, sources: Sources) -> list[Export]:
         named = styles(sources.root(1), "named")
         trained_on = photos(sources.root(), "train")
-        chosen = squares(trained_on[:: -(-len(trained_on) // REFINING_PHOTOS)], PHOTO_SIDE) / 127.5 - 1
-        objective = Objective(load_vgg(sources.features))
-        codes = [
-            refined(self.average, objective, squares([painting], PHOTO_SIDE) / 127.5 - 1, chosen)
-            for painting in named.values()
-        ]
+        device = choose_device()
+        chosen, paintings = (
+            squares(pictures, side).to(device) / 127.5 - 1
+            for pictures, side in (
+                (trained_on[:: -(-len(trained_on) // REFINING_PHOTOS)], self.refining_side),
+                (named.values(), PHOTO_SIDE),
+            )
+        )
+        objective = Objective(load_vgg(sources.features).to(device))
+        codes = refined(self.average.to(device), objective, paintings, chosen, self.refining).cpu()
+        self.average.cpu()
         return [
             Export(
                 name=self.name,
@@ -150,7 +159,7 @@ class FastStyleRecipe:
                 class_name="style.FastStyle",
                 args={"code": self.average.code, "width": self.average.width, "blocks": self.average.blocks},
                 example={"photos": patterns(64), "paintings": squares(made_up_styles()[:2], 64) / 127.5 - 1},
-                assets=dict(zip(named, codes, strict=True)),
+                assets={style: code.clone() for style, code in zip(named, codes, strict=True)},
                 summary=f"Paints a photo in any style in one pass. {TERMS}",
                 data=f"{PHOTOS}; {len(named)} paintings in the public domain; 80 paintings and textures of mixed terms",
                 licence="other",
@@ -160,7 +169,7 @@ class FastStyleRecipe:
                     "learning rate": f"{LEARNING_RATE} to 0",
                     "augmentation": "crops from an eighth of the side, flips, mixed colour channels, mixed styles",
                     "EMA": f"of the last {EMA_STEPS:,} steps",
-                    "named styles": f"the encoder's code, {REFINING} steps of Adam on it with the network as it is",
+                    "named styles": f"the encoder's code, {self.refining} steps of Adam on it, the network as it is",
                 },
             )
         ]
@@ -186,37 +195,43 @@ class Gallery(nn.Module):
         return self.pixels[index].float() / 127.5 - 1
 
 
-def refined(network: FastStyle, objective: Objective, painting: Tensor, photos: Tensor) -> Tensor:
-    """The code (code,) by which a finished network comes nearest to one painting; where steps do not help, its own.
+def refined(network: FastStyle, objective: Objective, paintings: Tensor, photos: Tensor, steps: int) -> Tensor:
+    """Codes (S, code) by which a finished network comes nearest to S paintings; where steps do not help, its own.
 
     Args:
-        painting: (1, 3, S, S) in [-1, 1].
-        photos: (N, 3, S, S) in [-1, 1], on which it is tried, a quarter of each at a time.
+        paintings: (S, 3, H, H) in [-1, 1], on the network's device like all else.
+        photos: (N, 3, H, H) in [-1, 1], on which they are tried, `REFINING_BATCH` at a time.
     """
     rng = torch.Generator().manual_seed(0)
+    count = len(paintings)
 
-    def loss(code: Tensor, photos: Tensor) -> Tensor:
+    def loss(codes: Tensor, photos: Tensor) -> Tensor:
+        """Of each style, (S,), the mean over the photos."""
+        each = len(photos)
         with torch.no_grad():
             contents, _ = objective.measure(photos)
-        content, style = objective.losses(network.paint(photos, code.expand(len(photos), -1)), contents, grams)
-        return (content + STYLE_WEIGHT * style).mean()
+        painted = network.paint(photos.repeat(count, 1, 1, 1), codes.repeat_interleave(each, 0))
+        wanted = [content.repeat(count, 1, 1, 1) for content in contents], [g.repeat_interleave(each, 0) for g in grams]
+        content, style = objective.losses(painted, *wanted)
+        return (content + STYLE_WEIGHT * style).view(count, each).mean(dim=1)
 
     with torch.no_grad():
-        _, grams = objective.measure(painting)
-        own = network.encode(painting)
-    code = own.clone().requires_grad_()
-    descend = torch.optim.Adam([code])
-    side = photos.shape[-1] // 2
-    for step in range(REFINING):
-        top, left = torch.randint(side + 1, (2,), generator=rng).tolist()
+        _, grams = objective.measure(paintings)
+        own = network.encode(paintings)
+    moved = torch.zeros_like(own, requires_grad=True)
+    unit = own.std(dim=1, keepdim=True)
+    descend = torch.optim.Adam([moved])
+    for step in range(steps):
         chosen = torch.randint(len(photos), (REFINING_BATCH,), generator=rng)
-        descend.param_groups[0]["lr"] = REFINING_STEP * own.std().item() * (1 - step / REFINING)
+        descend.param_groups[0]["lr"] = REFINING_STEP * (1 - step / steps)
         descend.zero_grad()
-        loss(code, photos[chosen, :, top : top + side, left : left + side]).backward()  # type: ignore[no-untyped-call]
+        loss(own + unit * moved, photos[chosen]).sum().backward()  # type: ignore[no-untyped-call]
         descend.step()
     with torch.no_grad():
-        better = loss(code, photos[..., :side, :side]) < loss(own, photos[..., :side, :side])
-    return (code.detach() if better else own)[0]
+        codes = own + unit * moved
+        tried = [(loss(codes, part), loss(own, part)) for part in torch.split(photos, REFINING_BATCH)]
+        ours, theirs = (torch.stack(losses).mean(dim=0) for losses in zip(*tried, strict=True))
+    return torch.where((ours < theirs)[:, None], codes.detach(), own)
 
 
 def square_photos(sources: Sources) -> Pictures:

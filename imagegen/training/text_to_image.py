@@ -73,7 +73,7 @@ class TextToImageRecipe:
     compiled: tuple[str, ...] = ("model",)
 
     def __init__(self, size: str) -> None:
-        self.steps, self.batch = {"small": (10_000, 64), "large": (12_000, 512)}[size]
+        self.steps, self.batch = {"small": (10_000, 64), "large": (12_000, 256)}[size]
         args: dict[str, Any] = {
             "small": {"width": 192, "layers": 3, "channels": (96, 128)},
             "large": {"width": 256, "layers": 3, "channels": (128, 160), "blocks": 2},

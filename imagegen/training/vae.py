@@ -190,10 +190,10 @@ class FaceVaeRecipe(_VaeRecipe):
         args = {
             "channels": 3,
             "size": 64,
-            "z_dim": 256 if large else 128,
-            "widths": (48, 96, 160, 192) if large else (32, 64, 96, 128),
+            "z_dim": 128,
+            "widths": (32, 64, 96, 128),
             "hidden": 512,
-            "depth": 3 if large else 1,
+            "depth": 2 if large else 1,
         }
         summary = (
             f"Squeezes a face into {args['z_dim']} numbers and back. For non-commercial research only, as CelebA is. "
@@ -203,7 +203,7 @@ class FaceVaeRecipe(_VaeRecipe):
         super().__init__(
             "vae-celeba",
             args,
-            steps=20_000 if large else 6_000,
+            steps=8_000 if large else 6_000,
             batch=256 if large else 64,
             lr=1e-3,
             summary=summary,

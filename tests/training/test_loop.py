@@ -117,6 +117,12 @@ def test_minutes_are_turned_into_as_many_steps_as_fit(tmp_path: Path) -> None:
     assert 0.5 < facts["seconds"] < 3
 
 
+def test_minutes_are_planned_anew_when_later_steps_are_slower(tmp_path: Path) -> None:
+    facts = run(Mean(lambda step: time.sleep(0.002 if step.index < 100 else 0.02)), tmp_path, minutes=2.5 / 60).facts()
+    assert facts["step"] == facts["steps"] < 600  # the first steps alone would plan a thousand, of twenty seconds
+    assert facts["seconds"] < 6
+
+
 def test_a_run_by_minutes_can_be_resumed_before_it_is_planned(tmp_path: Path, save_every_2: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(Mean(stop_at(30)), tmp_path, minutes=2 / 60)

@@ -109,7 +109,7 @@ def test_gradient_and_losses_are_those_of_one_process_at_the_same_whole_batch(bo
     assert line | {"seconds": 0} == pytest.approx(alone | {"seconds": 0}, rel=1e-4)
 
 
-def test_minutes_are_planned_once_for_both(both: Path) -> None:
+def test_minutes_are_planned_by_the_first_for_both(both: Path) -> None:
     steps = Run(both / "minutes" / "0").facts()["steps"]
     assert [process["steps"] for process in told(both, "minutes")] == [steps, steps]
     assert steps > SPEED_TO + 10  # the second would have planned fewer

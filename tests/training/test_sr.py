@@ -16,7 +16,7 @@ from imagegen.cards import Card
 from imagegen.checkpoints import write_checkpoint
 from imagegen.data.pictures import Sources
 from imagegen.errors import CheckpointError
-from imagegen.models.perceptual import VGG_FILE, Vgg19
+from imagegen.models.perceptual import SQUEEZENET_FILE, VGG_FILE, SqueezeNet, Vgg19
 from imagegen.models.sr import SuperResolver
 from imagegen.training.recipe import Step
 from imagegen.training.recipes import build
@@ -41,10 +41,11 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def features(tmp_path: Path) -> Path:
-    """A VGG-19 of noise in the form of the normalised one."""
+    """A VGG-19 of noise in the form of the normalised one, and a SqueezeNet of noise."""
     model = Vgg19("relu3_1", "reflect")
     named = {key.replace("layers.relu", "conv"): tensor for key, tensor in model.state_dict().items()}
     save_file(named, tmp_path / VGG_FILE)
+    save_file(SqueezeNet().state_dict(), tmp_path / SQUEEZENET_FILE)
     return tmp_path
 
 
@@ -94,11 +95,11 @@ def test_the_gan_starts_from_the_checkpoint(photos: Path, features: Path, tmp_pa
     for network in (recipe.network, recipe.average):
         assert all(torch.equal(a, b) for a, b in zip(network.parameters(), start.parameters(), strict=True))
     measured = [recipe.step(*data[:2], step_at(index, batch=2)) for index in range(2)][1]
-    assert measured.keys() == {"loss D", "D real - fake", "content", "adversarial", "pixels"}
+    assert measured.keys() == {"loss D", "D real - fake", "content", "directions", "adversarial", "pixels"}
     assert all(value.isfinite() and not value.requires_grad for value in measured.values())
     assert all(p.requires_grad for p in recipe.critic.parameters())
     assert not torch.equal(recipe.network.head.weight, start.head.weight)
-    assert not any(p.requires_grad for p in recipe.frozen["vgg"].parameters())
+    assert not any(p.requires_grad for given in recipe.frozen.values() for p in given.parameters())
 
 
 def test_the_gan_without_a_start_says_what_is_missing(photos: Path, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_the_checkpoint_knows_the_named_styles(
     styles_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(style, "PHOTO_SIDE", 64)
-    monkeypatch.setattr(style, "REFINING", 6)
+    monkeypatch.setitem(style.REFINING, "small", (6, 64))
     recipe = build("style-fast", "small", seed=0)
     recipe.networks["average"].half().float().eval()
     for i, photo in enumerate(made_up_photos()[:3]):
@@ -183,24 +183,25 @@ def test_the_checkpoint_knows_the_named_styles(
     assert 0 < (code - own).norm() < own.norm()
 
 
-def test_a_refined_code_paints_nearer_to_its_painting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(style, "REFINING", 16)
+def test_refined_codes_paint_nearer_to_their_paintings() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network, vgg = FastStyle(code=16, width=12, blocks=1).requires_grad_(False), Vgg19("relu3_1")
     objective = Objective(vgg.requires_grad_(False))
-    photos, painting = squares(made_up_photos()[:3], 32) / 127.5 - 1, squares(made_up_styles()[:1], 32) / 127.5 - 1
+    photos, paintings = squares(made_up_photos()[:3], 32) / 127.5 - 1, squares(made_up_styles()[:2], 32) / 127.5 - 1
     before = [parameter.clone() for parameter in network.parameters()]
-    code = refined(network, objective, painting, photos)
-    (contents, _), (_, grams) = objective.measure(photos), objective.measure(painting)
+    codes = refined(network, objective, paintings, photos, steps=16)
+    contents, _ = objective.measure(photos)
 
-    def loss(code: Tensor) -> float:
+    def loss(code: Tensor, painting: Tensor) -> float:
+        _, grams = objective.measure(painting[None])
         content, texture = objective.losses(network.paint(photos, code.expand(3, -1)), contents, grams)
         return (content + STYLE_WEIGHT * texture).mean().item()
 
-    assert loss(code) < 0.99 * loss(network.encode(painting)[0])
+    for code, own, painting in zip(codes, network.encode(paintings), paintings, strict=True):
+        assert loss(code, painting) < 0.99 * loss(own, painting)
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
-    assert torch.equal(code, refined(network, objective, painting, photos))
+    assert torch.equal(codes, refined(network, objective, paintings, photos, steps=16))
 
 
 def test_the_loaded_feature_network_is_the_trained_one_without_batch_norms(tmp_path: Path) -> None:
