@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from imagegen.checkpoints import ModelStore
@@ -23,6 +24,7 @@ __all__ = [
     "RealRequest",
     "UpscaleRequest",
     "enlarge",
+    "fitted",
     "run",
 ]
 
@@ -122,3 +124,12 @@ def _check_picture(picture: object) -> None:
             width=width,
             height=height,
         )
+
+
+def fitted(picture: Image.Image) -> Image.Image:
+    """The picture, smaller if it has more pixels than can be enlarged."""
+    scale = (MAX_PIXELS / (picture.width * picture.height)) ** 0.5
+    if scale >= 1:
+        return picture
+    width, height = (max(1, int(scale * side)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BICUBIC)

@@ -10,14 +10,14 @@ import gradio as gr
 
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
-from imagegen.recipes import to_png
+from imagegen.tasks import checks
 from imagegen.tasks.text_to_image import CHECKPOINT
-from imagegen.ui import diffusion, diffusion_views, editing, gan, sr, style, text_to_image, vae
+from imagegen.ui import diffusion, diffusion_views, editing, gan, journey, sr, style, text_to_image, vae
 from imagegen.ui.language import LANGUAGES, T, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
-from imagegen.ui.widgets import STATIC, data_url, plain_png, widget
-from imagegen.ui.wiring import LIVE, Travelling
+from imagegen.ui.widgets import STATIC, widget
+from imagegen.ui.wiring import live
 
 __all__ = ["TABS", "add_tab", "create_app", "look", "warm_up"]
 
@@ -30,12 +30,13 @@ def create_app(store: ModelStore) -> gr.Blocks:
     """All tabs around one travelling picture."""
     with gr.Blocks(title="ImageGen from Zero", delete_cache=DELETE_CACHE, analytics_enabled=False) as app:
         widget("header", {"device": store.device.type})
+        start = widget("start")
         travelling = gr.State(None)
-        traveller = widget("traveller")
-        travelling.change(_show, travelling, traveller, api_visibility="private", show_progress="hidden", **LIVE)
+        journey.build(store, travelling)
         with gr.Tabs() as tabs:
             for key in TABS:
                 add_tab(key, store, travelling, tabs)
+        live([start.select], _open_tab, {}, [tabs])
     return app  # type: ignore[no-any-return]
 
 
@@ -43,7 +44,7 @@ def add_tab(key: str, store: ModelStore, travelling: gr.State, tabs: gr.Tabs) ->
     """A tab of `TABS`. What is missing or damaged turns it off, with the reason in its place.
 
     Args:
-        travelling: the visitor's current picture, a `Travelling` or None.
+        travelling: the visitor's current picture, a `wiring.Travelling` or None.
     """
     with gr.Tab(T(f"{key}.tab"), id=key):
         try:
@@ -53,15 +54,10 @@ def add_tab(key: str, store: ModelStore, travelling: gr.State, tabs: gr.Tabs) ->
             widget("off", {"template": problem.template, "values": reason}, elem_id=f"{key}-off")
 
 
-def _show(travelling: Travelling | None) -> dict[str, Any] | None:
-    """The travelling picture as the strip under the header shows it, with its recipe where it has one."""
-    if travelling is None:
-        return None
-    picture, recipe = travelling.picture, travelling.recipe
-    return {
-        "png": data_url(to_png(picture, recipe) if recipe else plain_png(picture)),
-        "made": recipe is not None,
-    }
+def _open_tab(event: gr.EventData) -> Any:
+    """The tab that a visitor chose to begin with."""
+    asked = event._data if isinstance(event._data, dict) else {}
+    return gr.Tabs(selected=checks.choice("tab", asked.get("tab"), [*TABS]))
 
 
 def look(settings: Settings) -> Look:

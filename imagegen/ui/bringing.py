@@ -16,10 +16,11 @@ from imagegen.data.faces import SIDE
 from imagegen.errors import InputError
 from imagegen.images import DIGIT_SIDE, open_picture, to_digit, to_tensor
 from imagegen.tasks import checks
+from imagegen.tasks.journey import MAX_SIDE
 from imagegen.ui.inputs import Picture
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, jpeg, picture_from_pad, widget
-from imagegen.ui.wiring import MAX_SIDE, Travelling, live
+from imagegen.ui.wiring import Travelling, live
 
 __all__ = [
     "EXAMPLES",

@@ -82,7 +82,7 @@ def subject(names: Sequence[str], travelling: Travelling | None, source: str, mo
     if checks.choice("source", source, SOURCES) == "truth":
         truth, low_res = made_small(picture, spoilt if faithful == task.REAL else shrunk)
         return Subject(low_res, truth, faithful)
-    small = _fitted(picture)
+    small = task.fitted(picture)
     return Subject(small, None, faithful, None if small is picture else picture.size)
 
 
@@ -198,12 +198,3 @@ def _first() -> Image.Image:
     picture = example(FIRST)
     picture.thumbnail((FIRST_SIDE, FIRST_SIDE))
     return picture
-
-
-def _fitted(picture: Image.Image) -> Image.Image:
-    """The picture, smaller if it has to be."""
-    scale = (task.MAX_PIXELS / (picture.width * picture.height)) ** 0.5
-    if scale >= 1:
-        return picture
-    width, height = (max(1, int(scale * side)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.BICUBIC)

@@ -19,6 +19,7 @@ from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import ImageGenError
 from imagegen.recipes import Recipe
+from imagegen.tasks.journey import MAX_SIDE
 from imagegen.ui.inputs import Json
 from imagegen.ui.language import T, explain, locale, visitor_language
 
@@ -43,7 +44,6 @@ __all__ = [
 Controls = Mapping[str, Any]
 """Gradio components by the name under which a handler gets their values."""
 
-MAX_SIDE = 1024
 LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
 JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 NOTHING: Any = object()

@@ -1,0 +1,284 @@
+"""A journey: the pictures that travelled through one visit, each made from those before it, as a link that replays it.
+
+What a visitor brought is in the link only where it is small, as a drawing is; example photos go by their names. All
+else is made again from its recipe.
+"""
+
+import base64
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from PIL import Image
+
+from imagegen.checkpoints import ModelStore
+from imagegen.data.photos import shrunk, spoilt
+from imagegen.errors import InputError
+from imagegen.images import open_picture, to_pictures, to_tensor
+from imagegen.recipes import Recipe, from_json, picture_sha256, to_json
+from imagegen.tasks import editing, sr
+from imagegen.tasks.registry import TASKS, request_of
+from imagegen.tasks.sr_truth import made_small
+
+__all__ = [
+    "MAX_SIDE",
+    "MAX_STOPS",
+    "Arrival",
+    "Journey",
+    "Leg",
+    "Seen",
+    "from_link",
+    "journey_of",
+    "remembered",
+    "seen",
+    "to_link",
+    "travel",
+]
+
+MAX_SIDE = 1024
+"""Pixels of a picture that travels; a larger one is made smaller."""
+MAX_STOPS = 8
+MAX_START_BYTES = 8_000
+"""Of a PNG that a link carries."""
+MAX_LINK, MAX_JSON = 24_000, 64_000
+"""Characters of a link, and bytes that it may unpack to."""
+FORMAT_VERSION = 1
+
+READY: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "whole": lambda picture: picture,
+    "face": lambda picture: to_pictures(editing.fitted(to_tensor(picture)))[0],
+    "fitted": sr.fitted,
+    "shrunk": lambda picture: made_small(picture, shrunk)[1],
+    "spoilt": lambda picture: made_small(picture, spoilt)[1],
+}
+"""How tabs make the travelling picture ready for a request."""
+
+Source = tuple[int | str, str]
+"""Where a picture that went into a request came from: an earlier stop or an example's name, and a key of `READY`."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One stop: a picture that was brought, as a small drawing or an example's name, or one made from its sources."""
+
+    drawing: bytes | None = None
+    example: str | None = None
+    recipe: Recipe | None = None
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Stops in the order of the visit.
+
+    Raises:
+        InputError: there are too many, or one is made from none that stands before it.
+    """
+
+    legs: tuple[Leg, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.legs) <= MAX_STOPS:
+            raise InputError("A trip has 1 to {limit} stops.", limit=MAX_STOPS)
+        for index, leg in enumerate(self.legs):
+            if sum(part is not None for part in (leg.drawing, leg.example, leg.recipe)) != 1:
+                raise _unreadable()
+            if leg.recipe is not None and len(leg.sources) != len(leg.recipe.inputs):
+                raise _unreadable()
+            for whence, ready in leg.sources:
+                earlier = type(whence) is int and 0 <= whence < index
+                if ready not in READY or not (earlier or isinstance(whence, str)):
+                    raise _unreadable()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A step on the way to stop `index` of `total`; the picture is there at the stop itself."""
+
+    index: int
+    total: int
+    done: float
+    picture: Image.Image | None = None
+    recipe: Recipe | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is remembered of a picture that travelled: how it can be made again, if it can, and what it is known by.
+
+    Args:
+        names: SHA-256 of the picture made ready in each way -> key of `READY`.
+    """
+
+    leg: Leg | None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        return next(iter(self.names))
+
+
+def seen(picture: Image.Image, recipe: Recipe | None, before: Sequence[Seen], examples: Mapping[str, str]) -> Seen:
+    """A picture that has become the travelling one.
+
+    Args:
+        before: those of this visit, oldest first.
+        examples: SHA-256 -> name, of pictures that every app has.
+    """
+    names: dict[str, str] = {}
+    for key, ready in READY.items():
+        try:
+            names.setdefault(picture_sha256(ready(picture)), key)
+        except InputError:  # too small to be made smaller
+            continue
+    return Seen(_leg(picture, recipe, before, examples, next(iter(names))), names)
+
+
+def _leg(
+    picture: Image.Image, recipe: Recipe | None, before: Sequence[Seen], examples: Mapping[str, str], sha256: str
+) -> Leg | None:
+    if recipe is None:
+        if sha256 in examples:
+            return Leg(example=examples[sha256])
+        file = io.BytesIO()
+        picture.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
+        exact = picture_sha256(open_picture(file.getvalue())) == sha256
+        return Leg(drawing=file.getvalue()) if exact and len(file.getvalue()) <= MAX_START_BYTES else None
+    sources = [_source(name, before, examples) for name in recipe.inputs]
+    if any(source is None for source in sources):
+        return None
+    return Leg(recipe=recipe, sources=tuple(source for source in sources if source is not None))
+
+
+def _source(sha256: str, before: Sequence[Seen], examples: Mapping[str, str]) -> Source | None:
+    """The newest picture that it may be, made ready."""
+    for index in reversed(range(len(before))):
+        if before[index].leg is not None and sha256 in before[index].names:
+            return index, before[index].names[sha256]
+    return (examples[sha256], "whole") if sha256 in examples else None
+
+
+def journey_of(visit: Sequence[Seen]) -> Journey | None:
+    """The newest stops of a visit that can be made again, each with all that it was made from; None if none can."""
+    kept: set[int] = set()
+    for index in reversed(range(len(visit))):
+        needed = _needed(visit, index)
+        if needed and len(kept | needed) <= MAX_STOPS:
+            kept |= needed
+    order = sorted(kept)
+    legs = []
+    for index in order:
+        leg = visit[index].leg
+        assert leg is not None
+        moved = tuple((order.index(w), ready) if isinstance(w, int) else (w, ready) for w, ready in leg.sources)
+        legs.append(replace(leg, sources=moved))
+    return Journey(tuple(legs)) if legs else None
+
+
+def remembered(visit: Sequence[Seen], most: int) -> tuple[Seen, ...]:
+    """The newest of a visit; what was made from a forgotten picture can no longer be made again."""
+    gone = max(0, len(visit) - most)
+
+    def moved(picture: Seen) -> Seen:
+        if picture.leg is None:
+            return picture
+        sources = tuple((w - gone if isinstance(w, int) else w, ready) for w, ready in picture.leg.sources)
+        lost = any(isinstance(w, int) and w < 0 for w, _ in sources)
+        return replace(picture, leg=None if lost else replace(picture.leg, sources=sources))
+
+    return tuple(map(moved, visit[gone:]))
+
+
+def _needed(visit: Sequence[Seen], index: int) -> set[int]:
+    """A stop and all that it was made from; none if it cannot be made again."""
+    leg = visit[index].leg
+    if leg is None:
+        return set()
+    earlier = [_needed(visit, whence) for whence, _ in leg.sources if isinstance(whence, int)]
+    return {index}.union(*earlier) if all(earlier) else set()
+
+
+def travel(journey: Journey, store: ModelStore, example: Callable[[str], Image.Image]) -> Iterator[Arrival]:
+    """Make every picture of a journey again, step by step.
+
+    Args:
+        example: the picture of that name; raises InputError where there is none.
+
+    Raises:
+        InputError: a picture cannot be made again here, as `registry.request_of` tells.
+    """
+    total, arrived = len(journey.legs), list[Image.Image]()
+    for index, leg in enumerate(journey.legs):
+        recipe = leg.recipe
+        if recipe is None:
+            picture = example(leg.example) if leg.example else open_picture(leg.drawing or b"")
+        else:
+            whole = [arrived[w] if isinstance(w, int) else example(w) for w, _ in leg.sources]
+            ready = [READY[key](picture) for picture, (_, key) in zip(whole, leg.sources, strict=True)]
+            recipe = replace(recipe, inputs=tuple(map(picture_sha256, ready)))
+            request = request_of(recipe, store, [to_tensor(picture.convert("RGB")) for picture in ready])
+            for step in TASKS[recipe.task].run(request, store):
+                yield Arrival(index, total, _share(step))
+            if recipe.index >= len(step.images):
+                raise InputError("This recipe is of picture {index} of a smaller set.", index=recipe.index)
+            picture = to_pictures(step.images[recipe.index : recipe.index + 1])[0]
+        picture.thumbnail((MAX_SIDE, MAX_SIDE))
+        arrived.append(picture)
+        yield Arrival(index, total, 1.0, picture, recipe)
+
+
+def _share(step: Any) -> float:
+    index, total = getattr(step, "index", 1), getattr(step, "total", 1)
+    return min(1.0, index / max(1, total))
+
+
+def to_link(journey: Journey) -> str:
+    """The journey as base64url of packed JSON, for the `trip` parameter of a link."""
+    stops: list[dict[str, Any]] = []
+    for leg in journey.legs:
+        if leg.recipe is not None:
+            stops.append({"recipe": to_json(leg.recipe), "from": [list(source) for source in leg.sources]})
+        elif leg.example is not None:
+            stops.append({"example": leg.example})
+        else:
+            stops.append({"png": base64.b64encode(leg.drawing or b"").decode()})
+    text = json.dumps({"v": FORMAT_VERSION, "stops": stops}, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).rstrip(b"=").decode()
+
+
+def from_link(text: str) -> Journey:
+    """The journey in an untrusted link parameter.
+
+    Raises:
+        InputError: there is none.
+    """
+    if len(text) > MAX_LINK:
+        raise _unreadable()
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        unpacking = zlib.decompressobj()
+        content = json.loads(unpacking.decompress(packed, MAX_JSON).decode())
+        if unpacking.unconsumed_tail or content["v"] != FORMAT_VERSION:
+            raise _unreadable()
+        return Journey(tuple(_read(stop) for stop in content["stops"]))
+    except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as problem:
+        raise _unreadable() from problem
+
+
+def _read(stop: Any) -> Leg:
+    if "recipe" in stop:
+        sources = tuple((whence, str(ready)) for whence, ready in stop["from"])
+        return Leg(recipe=from_json(str(stop["recipe"])), sources=sources)
+    if "example" in stop:
+        return Leg(example=str(stop["example"]))
+    drawing = base64.b64decode(str(stop["png"]), validate=True)
+    if len(drawing) > MAX_START_BYTES:
+        raise _unreadable()
+    return Leg(drawing=drawing)
+
+
+def _unreadable() -> InputError:
+    return InputError("The trip is damaged or of another version. Ask for another link.")

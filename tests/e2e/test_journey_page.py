@@ -1,0 +1,99 @@
+"""The strip under the header as people use it: a start for newcomers, the visit's pictures, and the trip as a link."""
+
+import re
+
+import pytest
+from e2e.browsing import RUN, Visitor, assert_everything_in_place, drag, open_tab, press, words
+from e2e.tiny import Tiny
+from e2e.visiting import App, encoded, photo
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def app(tiny: Tiny) -> App:
+    return tiny.app
+
+
+def draw_a_line(page: Page) -> None:
+    pad = page.locator("#pad canvas")
+    pad.evaluate("element => element.scrollIntoView({ block: 'center' })")
+    drag(page, pad, (0.5, 0.2), (0.5, 0.8))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.brought"])
+
+
+def trip_link(page: Page) -> str:
+    """What the button copies."""
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    page.locator(".album summary").click()
+    press(page.locator("#trip-share"))
+    return str(page.evaluate("window.copied"))
+
+
+def test_a_trip_is_replayed_by_its_link(page: Page, visitor: Visitor) -> None:
+    draw_a_line(page)
+    open_tab(page, "sr.tab")
+    take = page.locator("#enlarge").get_by_role("button", name=words(page)["take"])
+    expect(take).to_be_enabled(timeout=RUN)
+    press(take)
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.made"], timeout=RUN)
+    expect(page.locator(".album summary img")).to_have_count(2)
+    query = trip_link(page).partition("?")[2]
+
+    other = visitor.open(f"?{query}")
+    expect(other.locator(".journey")).to_have_attribute("data-stops", "2", timeout=RUN)
+    expect(other.locator(".journey")).to_contain_text(words(other)["journey.done"])
+    expect(other.locator(".traveller")).to_contain_text(words(other)["traveller.made"])
+    expect(other.locator(".journey figure img")).to_have_count(2)
+    assert_everything_in_place(other)
+
+
+def test_a_damaged_trip_is_refused_and_the_page_works(visitor: Visitor) -> None:
+    page = visitor.open("?trip=AAAA")
+    expect(page.get_by_text(re.compile("trip is damaged|旅程已损坏"))).to_be_visible()
+    expect(page.locator("#journey-row")).to_be_hidden()
+    draw_a_line(page)
+
+
+def test_pictures_of_the_visit_travel_again_and_outlive_a_reload(page: Page, visitor: Visitor) -> None:
+    draw_a_line(page)
+    press(page.locator(".cell").nth(3))
+    expect(page.locator(".album summary img")).to_have_count(2)
+    page.locator(".album summary").click()
+    figures = page.locator(".album figure")
+    expect(figures.first).to_contain_text(words(page)["made.gan"])
+    expect(figures.last).to_contain_text(words(page)["made.brought"])
+    with page.expect_download() as download:
+        press(figures.first.get_by_role("button", name=words(page)["download"]))
+    assert download.value.path().read_bytes().count(b"imagegen:recipe=") == 1
+    press(figures.last.locator(".take"))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.brought"])
+    expect(figures).to_have_count(2)
+    visitor.reload(page)
+    expect(page.locator(".album figure img")).to_have_count(2)
+
+
+def test_a_photo_is_never_in_a_link(page: Page) -> None:
+    open_tab(page, "sr.tab")
+    page.locator("#sr-photo input[type=file]").set_input_files(
+        {"name": "own.png", "mimeType": "image/png", "buffer": encoded(photo(200, 150))}
+    )
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.brought"])
+    page.locator(".album summary").click()
+    expect(page.locator(".album .share")).to_contain_text(words(page)["album.trip.none"])
+    expect(page.locator("#trip-share")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_newcomer_is_led_to_every_tab(page: Page) -> None:
+    for way in ("sr", "style", "gan"):
+        press(page.locator(f".start [data-way={way}]"))
+        place = {"sr": "#enlarge", "style": "#styles", "gan": "#pad"}[way]
+        expect(page.locator(place)).to_be_in_viewport(timeout=RUN)
+    assert_everything_in_place(page)
+    press(page.locator(".start .close"))
+    expect(page.locator(".start")).to_be_empty()
+    page.reload()
+    expect(page.locator(".cell").first).to_be_visible()
+    expect(page.locator(".start")).to_be_empty()
