@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
@@ -27,7 +28,8 @@ MAX_VISIT = 24
 """Pictures of a visit that are remembered; the oldest is forgotten."""
 MAX_TAKEN = 900_000
 """Characters of a picture that the page hands back, which is less than a call may hold."""
-THUMBNAIL = 128
+KEPT, THUMBNAIL = 512, 128
+"""Pixels a side of a picture that is too large to be handed back as it is, and of one in somebody's trip."""
 
 
 def build(store: ModelStore, travelling: gr.State) -> None:
@@ -54,9 +56,8 @@ def build(store: ModelStore, travelling: gr.State) -> None:
         for step in steps_in_turn(task.travel(task.from_link(asked), store, example), store, "job"):
             shown = {"total": step.total, "stops": stops, "under way": step.done}
             if step.picture is not None:
-                small = step.picture.copy()
-                small.thumbnail((THUMBNAIL, THUMBNAIL))
-                stops = [*stops, {"png": data_url(plain_png(small)), "task": step.recipe.task if step.recipe else None}]
+                png = data_url(plain_png(_smaller(step.picture, THUMBNAIL)))
+                stops = [*stops, {"png": png, "task": step.recipe.task if step.recipe else None}]
                 shown |= {"stops": stops}
                 yield shown, Travelling(step.picture, step.recipe)
             elif pace.due():
@@ -87,16 +88,21 @@ def _show(travelling: Travelling | None, visit: tuple[task.Seen, ...]) -> tuple[
     png = data_url(to_png(picture, recipe) if recipe else plain_png(picture))
     made = recipe is not None
     journey = task.journey_of(visit)
-    kept = png if len(png) < MAX_TAKEN else data_url(jpeg(picture), "jpeg")
     entry = {
         "id": now.sha256,
-        "png": kept,
+        "png": png if len(png) < MAX_TAKEN else data_url(jpeg(_smaller(picture, KEPT)), "jpeg"),
         "task": recipe.task if recipe else None,
         "opens": recipe is not None and not recipe.inputs,  # without a picture that a recipe only names
         "trip": task.to_link(journey) if journey else None,
         "stops": len(journey.legs) if journey else 0,
     }
     return {"png": png, "made": made}, entry, visit
+
+
+def _smaller(picture: Image.Image, side: int) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((side, side))
+    return small
 
 
 def _take_back(event: gr.EventData) -> Any:

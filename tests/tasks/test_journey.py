@@ -155,7 +155,7 @@ LINKS: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", LINKS)
 def test_a_hostile_link_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="trip|recipe"):
+    with pytest.raises(InputError, match=r"trip|recipe"):
         from_link(LINKS[name]())
 
 

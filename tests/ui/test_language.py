@@ -24,6 +24,7 @@ from imagegen.tasks import checks, classic_gan, style_slow, vae
 from imagegen.tasks.diffusion import DIGITS, FACES
 from imagegen.tasks.diffusion_experiments import LANES
 from imagegen.tasks.gan import DIRECTIONS
+from imagegen.tasks.registry import TASKS
 from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL
 from imagegen.ui import TABS
 from imagegen.ui.bringing import EXAMPLES, STYLES
@@ -112,6 +113,8 @@ LOSSES = {key for history in HISTORIES for key in history[0]} - {"step", "second
 PUT_TOGETHER = {
     *(f"{tab}.tab" for tab in TABS),
     *(f"gan.direction.{name}" for name in (*MEASURES, *(f"form{i + 1}" for i in range(DIRECTIONS)))),
+    *(f"made.{name}" for name in TASKS),
+    *(f"start.{tab}" for tab in TABS),
     *(f"example.{name}" for name in (*EXAMPLES, *STYLES)),
     *("photo.own", "painting.own"),
     *(f"style.features.{name}" for name in style_slow.NETWORKS),
