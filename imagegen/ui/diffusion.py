@@ -27,6 +27,8 @@ from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, last_step, live, 
 __all__ = ["build"]
 
 FIRST_LANES = (("ddim", 10), ("unipc", 10), ("ddim", 50))
+FIRST_SEED = 2
+"""A good 7, and a good face."""
 GUIDANCE = {task.DIGITS: task.DigitRequest().guidance_scale, task.FACES: task.FaceRequest().guidance_scale}
 
 
@@ -106,7 +108,7 @@ class _Tab:
         )  # fmt: skip
         solver = gr.Dropdown(list(SOLVERS), value="ddim", label=T("diff.solver"), elem_id="solver")
         eta = Slider(0, 1, 0, step=0.05, label=T("diff.eta"), info=T("diff.eta.info"), elem_id="eta")
-        seed = seed_with_dice("diff-")
+        seed = seed_with_dice("diff-", FIRST_SEED)
         run, stop = _buttons("diff.run", "diff")
         model.change(
             lambda name: (gr.update(visible=name == task.DIGITS), gr.update(visible=name == task.FACES)),

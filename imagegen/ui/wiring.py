@@ -227,10 +227,10 @@ def fields(**values: Any) -> dict[str, gr.components.Component]:
     return {name: field(name, value) for name, value in values.items()}
 
 
-def seed_with_dice(prefix: str = "") -> gr.Number:
+def seed_with_dice(prefix: str = "", value: int = 0) -> gr.Number:
     """A seed and a button that throws another one; `prefix` keeps the ids of each tab apart."""
     with gr.Row(elem_classes="seed-row"):
-        seed = gr.Number(0, label=T("seed"), scale=4, min_width=140, elem_id=f"{prefix}seed")
+        seed = gr.Number(value, label=T("seed"), scale=4, min_width=140, elem_id=f"{prefix}seed")
         dice = gr.Button(T("dice"), elem_id=f"{prefix}dice", elem_classes="dice", min_width=104, scale=0)
     dice.click(
         lambda: secrets.randbelow(SEEDS),
