@@ -107,8 +107,9 @@ class _Tab:
             elem_id="guidance",
         )  # fmt: skip
         solver = gr.Dropdown(list(SOLVERS), value="ddim", label=T("diff.solver"), elem_id="solver")
-        eta = Slider(0, 1, 0, step=0.05, label=T("diff.eta"), info=T("diff.eta.info"), elem_id="eta")
         seed = seed_with_dice("diff-", FIRST_SEED)
+        with gr.Accordion(T("more"), open=False, elem_id="diff-more") as rest:
+            eta = Slider(0, 1, 0, step=0.05, label=T("diff.eta"), info=T("diff.eta.info"), elem_id="eta")
         run, stop = _buttons("diff.run", "diff")
         model.change(
             lambda name: (gr.update(visible=name == task.DIGITS), gr.update(visible=name == task.FACES)),
@@ -119,7 +120,7 @@ class _Tab:
             queue=False, api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         solver.change(
-            lambda name: gr.update(visible=name == "ddim", value=0), solver, eta,
+            lambda name: (gr.update(visible=name == "ddim"), 0), solver, [rest, eta],
             queue=False, api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         controls = {

@@ -20,6 +20,7 @@ from e2e.browsing import (
     set_number,
     words,
 )
+from e2e.visiting import slowed
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -109,15 +110,16 @@ def test_a_run_starts_by_itself_and_every_step_can_be_looked_at(tab: Page) -> No
     expect(others.locator(".asked figcaption")).to_have_text(["3"])
 
 
-def test_a_long_run_is_stopped_and_the_next_one_ends(tab: Page) -> None:
+def test_a_long_run_is_stopped_and_the_next_one_ends(tab: Page, visitor: Visitor) -> None:
     run, stop, denoise = tab.locator("#diff-run"), tab.locator("#diff-stop"), tab.locator(".denoise")
     set_number(tab, "steps", 100)
     choose(tab, "solver", "ddpm")
-    expect(tab.locator("#eta")).to_be_hidden()
-    press(run)
-    expect(denoise).to_have_attribute("data-done", "false")
-    stop.dispatch_event("click")  # at once; a real click waits until the button stands still
-    expect(run).to_be_visible()
+    expect(tab.locator("#diff-more")).to_be_hidden()
+    with slowed(visitor.app):  # else a hundred steps may be over before the page has drawn the button
+        press(run)
+        expect(denoise).to_have_attribute("data-done", "false")
+        stop.dispatch_event("click")  # at once; a real click waits until the button stands still
+        expect(run).to_be_visible()
     expect(stop).to_be_hidden()
     tab.wait_for_timeout(2 * SETTLED)
     stopped_at = denoise.get_attribute("data-drawn")
@@ -212,6 +214,7 @@ def test_the_picture_travels_and_a_link_brings_it_back(tab: Page, visitor: Visit
     tab.locator("#diff-digit").get_by_text("4", exact=True).click()
     set_number(tab, "steps", 8)
     set_number(tab, "guidance", 2.5)
+    press(tab.locator("#diff-more > button"))
     set_number(tab, "eta", 0.5)
     tab.locator("#diff-seed input").fill("12")
     with denoised(tab):
@@ -231,6 +234,7 @@ def test_the_picture_travels_and_a_link_brings_it_back(tab: Page, visitor: Visit
 
     other = visitor.open(link.removeprefix(f"{visitor.app.url}/"), first=DENOISED)
     expect(other.locator("#diff-digit input:checked")).to_have_value("4")
+    press(other.locator("#diff-more > button"))
     for name, value in {"steps": "8", "guidance": "2.5", "eta": "0.5"}.items():
         expect(other.locator(f"#{name} input[type=number]").first).to_have_value(value)
     expect(other.locator("#solver input")).to_have_value("ddim")
