@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import inspect
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -271,7 +272,7 @@ class Pipeline:
             raise CheckpointError(
                 "{name}: the weights do not fit: {problem}",
                 name=self.name,
-                problem=str(problem).partition("\n")[0][:300],
+                problem=str(problem).partition("\n")[0].replace(f"{self.folder}{os.sep}", "")[:300],
             ) from problem
         pipe.set_progress_bar_config(disable=True)
         if self.watched:

@@ -121,7 +121,7 @@ def panels(request: task.EditRequest) -> list[str]:
     Of an engine only what is seen.
     """
     if request.engine != CHECKPOINT:
-        return ["edited.seen"]
+        return ["edited.alone"]
     return ["edited.x_t", "edited.seen", *(["edited.together"] if isinstance(request, task.InpaintRequest) else [])]
 
 

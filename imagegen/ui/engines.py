@@ -40,5 +40,6 @@ def adapted(
     own = {needed for _, needed in parts.values()} - {OTHERS, "size"}
     heeds = {"count", "prompt", OTHERS, *chosen.heeds} if chosen else own
     solvers = list(chosen.solvers if chosen and chosen.solvers else SOLVERS)
-    changes = {"solver": {"choices": solvers}, **changes}
+    guiding = T("words.guidance.info.other" if chosen else "words.guidance.info")
+    changes = {"solver": {"choices": solvers}, "guidance": {"info": guiding}, **changes}
     return [gr.update(visible=needed in heeds, **changes.get(name, {})) for name, (_, needed) in parts.items()]
