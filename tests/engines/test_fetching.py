@@ -1,9 +1,5 @@
 """Pipelines of the Hub, fetched over real HTTP from a small one on loopback: said, refused in one line, kept."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,28 +7,15 @@ from typing import NamedTuple
 import pytest
 import torch
 from hub import COMMIT, Hub, hub
+from huggingface_hub import constants
 from made_up_pipelines import add_sd
-from serving import ROOT, free_port
+from serving import free_port
 
 from imagegen.engines.engine import AUTO, Asked
-from imagegen.engines.pipelines import Pipeline
-
-FETCH = """
-import json, sys
 from imagegen.engines.fetching import find_pipeline
+from imagegen.engines.pipelines import Pipeline
 from imagegen.errors import CheckpointError
 
-told = []
-for given in sys.argv[1:]:
-    said = []
-    try:
-        _, folder = find_pipeline(given, half=False, say=said.append)
-        told.append({"folder": str(folder), "said": said})
-    except CheckpointError as refusal:
-        told.append({"refusal": str(refusal), "said": said})
-print(json.dumps(told))
-"""
-"""In a process of its own: the library reads where its Hub and its cache are when it is imported."""
 MODEL = "owner/tiny"
 
 
@@ -44,18 +27,23 @@ class Fetched(NamedTuple):
 
 class Here(NamedTuple):
     hub: Hub
-    cache: Path
+    monkeypatch: pytest.MonkeyPatch
 
-    def fetch(self, *given: str, url: str = "") -> tuple[list[Fetched], str]:
-        """What came of each, and what was shown meanwhile."""
-        env = {**os.environ, "HF_ENDPOINT": url or self.hub.url, "HF_HOME": str(self.cache), "NO_PROXY": "127.0.0.1"}
-        for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_HUB_DISABLE_PROGRESS_BARS"):
-            env.pop(name, None)
-        command = [sys.executable, "-c", FETCH, *given]
-        answer = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True, timeout=120)
-        told = json.loads(answer.stdout)
-        found = [Fetched(Path(each.get("folder", "")), each.get("refusal", ""), each["said"]) for each in told]
-        return found, answer.stderr
+    def fetch(self, given: str) -> Fetched:
+        said: list[str] = []
+        try:
+            return Fetched(find_pipeline(given, half=False, say=said.append)[1], "", said)
+        except CheckpointError as refusal:
+            return Fetched(None, str(refusal), said)
+
+    def cut_off(self) -> None:
+        """From here on nothing answers where the Hub was."""
+        _reach(f"http://127.0.0.1:{free_port()}", self.monkeypatch)
+
+
+def _reach(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +56,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(model: Path, tmp_path: Path) -> Iterator[Here]:
+def here(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_TOKEN", "")
     models = {MODEL: model, "owner/other": model / "unet"}
     with hub(models, gated=("owner/gated",)) as served:
-        yield Here(served, tmp_path / "cache")
+        _reach(served.url, monkeypatch)
+        yield Here(served, monkeypatch)
 
 
 def test_a_model_is_downloaded_with_its_size_and_progress_said_and_then_needs_no_network(
-    here: Here, model: Path
+    here: Here, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (found,), shown = here.fetch(MODEL)
+    found = here.fetch(MODEL)
     needed = {
         "model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json",
         "text_encoder/model.safetensors", "tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json",
@@ -89,25 +82,24 @@ def test_a_model_is_downloaded_with_its_size_and_progress_said_and_then_needs_no
     assert found.said == [
         f"{MODEL}: 10 files of {size:.1f} MB from the Hub; what is in its cache is not downloaded again."
     ]
-    assert "10/10" in shown
+    assert "10/10" in capsys.readouterr().err
     assert found.folder is not None
     *_, last = Pipeline(found.folder, torch.device("cpu"), MODEL).paint(Asked("a", "", (0,), "ddim", 1, 1.0, AUTO))
     assert last.images.shape == (1, 3, 64, 64)
 
-    (again, named), _ = here.fetch(MODEL, f"{MODEL}@{COMMIT}")
-    assert again.folder == named.folder == found.folder
+    again, exact = here.fetch(MODEL), here.fetch(f"{MODEL}@{COMMIT}")
+    assert again.folder == exact.folder == found.folder
     assert len(here.hub.downloaded) == len(needed)
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    (kept, exact, other), _ = here.fetch(MODEL, f"{MODEL}@{COMMIT}", "owner/other", url=nowhere)
+    here.cut_off()
+    kept, exact, other = (here.fetch(given) for given in (MODEL, f"{MODEL}@{COMMIT}", "owner/other"))
     assert kept.folder == exact.folder == found.folder
-    assert not kept.refusal
     assert other.refusal.startswith("The Hub cannot be reached, and owner/other is not in its cache: ")
     assert "\n" not in other.refusal
 
 
 def test_what_cannot_be_had_is_told_in_one_line_and_nothing_is_downloaded(here: Here) -> None:
     given = ["owner/gated", "owner/none", f"{MODEL}@v9", "owner/other", "../secret", "https://127.0.0.1/x"]
-    found, _ = here.fetch(*given)
+    found = [here.fetch(each) for each in given]
     assert [each.refusal for each in found] == [
         "owner/gated is gated: accept its terms on its page of the Hub, and sign in with `hf auth login`.",
         "There is no 'owner/none', neither as a folder nor on the Hub.",
@@ -121,11 +113,8 @@ def test_what_cannot_be_had_is_told_in_one_line_and_nothing_is_downloaded(here: 
 
 
 def test_a_download_that_was_broken_off_is_not_taken_for_the_model(here: Here) -> None:
-    (found,), _ = here.fetch(MODEL)
+    found = here.fetch(MODEL)
     assert found.folder is not None
     (found.folder / "vae" / "diffusion_pytorch_model.safetensors").unlink()
-    (kept,), _ = here.fetch(MODEL, url=f"http://127.0.0.1:{free_port()}")
-    assert kept.refusal.startswith(f"The Hub cannot be reached, and {MODEL} is not in its cache: ")
-    (whole,), _ = here.fetch(MODEL)
-    assert whole.folder == found.folder
-    assert (found.folder / "vae" / "diffusion_pytorch_model.safetensors").is_file()
+    here.cut_off()
+    assert here.fetch(MODEL).refusal.startswith(f"The Hub cannot be reached, and {MODEL} is not in its cache: ")
