@@ -44,7 +44,7 @@ def read_flags() -> argparse.Namespace:
         help="a name that the app may be reached by, as behind a proxy; may be repeated")  # fmt: skip
     add("--checkpoints", type=Path, default=Path(__file__).parent / "checkpoints", metavar="DIR")
     add("--text-to-image", action="append", default=[], metavar="DIR_OR_ID[@REVISION]",
-        help="another engine for the words' tab: a pipeline of diffusers, as a folder or by its id on the Hub, or "
+        help="another engine for words and editing: a pipeline of diffusers, as a folder or by its id on the Hub, or "
         "openai[:MODEL]; may be repeated")  # fmt: skip
     add("--lang", choices=["auto", "en", "zh"], default="auto")
     add("--mcp", action="store_true", help="serve the endpoints to language models too, as tools")

@@ -15,7 +15,13 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be painted: a picture for each of `seeds`. What does not apply to an engine, it leaves aside."""
+    """What is to be painted: a picture for each of `seeds`. What does not apply to an engine, it leaves aside.
+
+    Args:
+        picture: to change, (1, 3, H, W) in [-1, 1] of any size, which is then that of the results.
+        mask: (1, 1, H, W), 1 where to paint; where it is 0, each result is `picture` to the bit.
+        strength: 0 gives `picture` itself, 1 keeps nothing of it; of the steps, this share is walked.
+    """
 
     prompt: str
     negative_prompt: str
@@ -24,6 +30,9 @@ class Asked:
     steps: int
     guidance_scale: float
     size: str
+    picture: Tensor | None = None
+    mask: Tensor | None = None
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +69,10 @@ class Painted:
 class Engine(Protocol):
     """Something given at start that paints after a prompt.
 
-    `name` names it in requests and recipes; `heeds` holds the fields of a request that it does not leave aside,
-    `solvers` and `sizes` what it takes for these, `max_count` its limit of pictures in a request. One that is `remote`
-    needs no turn on the device, and paints another picture each time.
+    `name` names it in requests and recipes; `heeds` holds the fields of a request that it does not leave aside, and
+    `picture` only where it edits, as a whole and under a mask; `solvers` and `sizes` are what it takes for these,
+    `max_count` its limit of pictures in a request. One that is `remote` needs no turn on the device, and paints another
+    picture each time.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Where a pipeline's files are: a local folder, or one of the Hub's cache, downloaded with its size said first."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from imagegen.engines.folders import INDEX, parts_of, weights_of
@@ -49,9 +49,12 @@ def _download(name: str, revision: str | None, half: bool, say: Callable[[str], 
             raise CheckpointError("{name} is no pipeline of diffusers: it has no readable model_index.json.", name=name)
         _, parts = parts_of(Path(hf_hub_download(name, INDEX, revision=info.sha)).parent)
         wanted = _wanted(name, sizes, parts, half)
-        size = sum(sizes[file] for file in wanted) / 1e9
-        say(f"{name}: {len(wanted)} files of {size:.2f} GB from the Hub; what is in its cache is not downloaded again.")
-        return Path(snapshot_download(name, revision=info.sha, allow_patterns=wanted))
+        size = sum(sizes[file] for file in wanted) / 1e6
+        say(
+            f"{name}: {len(wanted)} files of {size:,.1f} MB from the Hub; what is in its cache is not downloaded again."
+        )
+        # by the name that was given, not by info.sha: without network the cache is asked for that name
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except GatedRepoError:
         raise CheckpointError(
             "{name} is gated: accept its terms on its page of the Hub, and sign in with `hf auth login`.", name=name
@@ -64,7 +67,7 @@ def _download(name: str, revision: str | None, half: bool, say: Callable[[str], 
         raise
     except Exception as problem:  # of whichever HTTP library the Hub's own is built on
         try:
-            return Path(snapshot_download(name, revision=revision, local_files_only=True))
+            return _cached(name, revision, half)
         except LocalEntryNotFoundError:
             raise CheckpointError(
                 "The Hub cannot be reached, and {name} is not in its cache: {problem}",
@@ -73,8 +76,21 @@ def _download(name: str, revision: str | None, half: bool, say: Callable[[str], 
             ) from None
 
 
-def _wanted(name: str, sizes: Mapping[str, int], parts: Iterable[str], half: bool) -> list[str]:
-    parts = list(parts)
-    weights, _ = weights_of(name, sizes, parts, half)
-    texts = [file for file in sizes if file.partition("/")[0] in parts and file.endswith(TEXTS)]
+def _cached(name: str, revision: str | None, half: bool) -> Path:
+    """The same files, of the cache; what else is on the Hub need not be there."""
+    from huggingface_hub import get_cached_repo_tree, hf_hub_download, snapshot_download
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    folder = Path(hf_hub_download(name, INDEX, revision=revision, local_files_only=True)).parent
+    try:
+        files = [file.path for file in get_cached_repo_tree(name, revision=revision)]
+    except CachedRepoTreeNotFoundError:  # an older version of the library downloaded it
+        return folder
+    wanted = _wanted(name, files, parts_of(folder)[1], half)
+    return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, local_files_only=True))
+
+
+def _wanted(name: str, files: Collection[str], parts: Collection[str], half: bool) -> list[str]:
+    weights, _ = weights_of(name, files, parts, half)
+    texts = [file for file in files if file.partition("/")[0] in parts and file.endswith(TEXTS)]
     return [INDEX, *texts, *weights]

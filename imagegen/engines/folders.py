@@ -1,5 +1,6 @@
 """What a folder of diffusers says of its pipeline, read without loading any weights."""
 
+import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 from imagegen.engines.running import SOLVERS
 from imagegen.errors import CheckpointError
 
-__all__ = ["INDEX", "parts_of", "pipeline_class", "sizes_of", "solvers_of", "weights_of"]
+__all__ = ["INDEX", "can_edit", "parts_of", "pipeline_class", "side_of", "sizes_of", "solvers_of", "weights_of"]
 
 INDEX = "model_index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -78,6 +79,21 @@ def pipeline_class(name: str, class_name: str, parts: Mapping[str, str]) -> Any:
     return cls
 
 
+def can_edit(class_name: str) -> bool:
+    """Whether the parts of such a pipeline also paint over a picture, as a whole and under a mask, and tell of it."""
+    from diffusers.pipelines import auto_pipeline as auto
+
+    for tasks, needed in (
+        (auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, {"image"}),
+        (auto.AUTO_INPAINT_PIPELINES_MAPPING, {"image", "mask_image"}),
+    ):
+        cls = auto._get_task_class(tasks, class_name, throw_error_if_not_exist=False)
+        accepted = set(inspect.signature(cls.__call__).parameters) if cls else set()
+        if not needed | {"strength", "callback_on_step_end"} <= accepted:
+            return False
+    return True
+
+
 def _config(folder: Path, part: str, name: str = "config.json") -> dict[str, Any]:
     try:
         return dict(json.loads((folder / part / name).read_text(encoding="utf-8")))
@@ -103,3 +119,8 @@ def sizes_of(folder: Path) -> tuple[str, ...]:
     step = 2 ** (len(unet.get("block_out_channels", ())) - 1)  # the U-Net halves its places so often
     sides = dict.fromkeys(max(step, side * quarters // 4 // step * step) for quarters in (4, 3, 2))
     return tuple(f"{each}x{each}" for each in (each * 2 ** (blocks - 1) for each in sides))
+
+
+def side_of(size: str) -> int:
+    """Of a square one of `sizes_of`."""
+    return int(size.partition("x")[0])

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import inspect
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,10 +15,20 @@ from torch import Tensor
 
 from imagegen.checkpoints import weight_bytes
 from imagegen.devices import generators
+from imagegen.engines.editing import brought, taken_back
 from imagegen.engines.engine import AUTO, Asked, Painted
-from imagegen.engines.folders import INDEX, parts_of, pipeline_class, sizes_of, solvers_of, weights_of
+from imagegen.engines.folders import (
+    INDEX,
+    can_edit,
+    parts_of,
+    pipeline_class,
+    side_of,
+    sizes_of,
+    solvers_of,
+    weights_of,
+)
 from imagegen.engines.running import run_pipeline, watched_scheduler
-from imagegen.errors import CheckpointError, ImageGenError, InputError
+from imagegen.errors import CheckpointError, ImageGenError
 from imagegen.images import not_finite
 from imagegen.models.attention import AttentionRecorder, WatchedAttention
 
@@ -66,10 +77,9 @@ class Pipeline:
         self.watched = cls.__name__ == "StableDiffusionPipeline"
         self.solvers = solvers_of(folder)
         self.sizes = sizes_of(folder) if {"height", "width"} <= self.accepted else ()
+        offers = {"solver": self.solvers, "size": self.sizes, "picture": self.sizes and can_edit(class_name)}
         heeded = self.accepted & {"negative_prompt", "guidance_scale"}
-        self.heeds = frozenset(
-            {"seed", "steps", *heeded, *(["solver"] if self.solvers else []), *(["size"] if self.sizes else [])}
-        )
+        self.heeds = frozenset({"seed", "steps", *heeded, *(field for field, offered in offers.items() if offered)})
         self._pipe: Any = None
         self._sha256: str | None = None
         self._lock = threading.RLock()
@@ -102,38 +112,16 @@ class Pipeline:
             return self._pipe
 
     def paint(self, asked: Asked) -> Iterator[Painted]:
-        return self._painted(asked, {})
-
-    def image_to_image(self, asked: Asked, picture: Tensor, strength: float) -> Iterator[Painted]:
-        """Paint over `picture` (1, 3, H, W) in [-1, 1]; of the steps, the last `strength` of (0, 1] are taken.
-
-        Raises:
-            InputError: this pipeline cannot, or its sides are no multiples of what its networks halve.
-        """
-        return self._painted(asked, self._given("Image2Image", picture, strength))
-
-    def inpaint(self, asked: Asked, picture: Tensor, mask: Tensor, strength: float) -> Iterator[Painted]:
-        """Paint where `mask` (1, 1, H, W) is 1; where it is 0, the result is `picture` to the bit.
-
-        Raises:
-            InputError: as `image_to_image`.
-        """
-        for step in self._painted(asked, self._given("Inpainting", picture, strength) | {"mask_image": mask}):
-            kept = None if step.result is None else torch.where(mask > 0.5, step.result, picture)
-            yield replace(step, result=kept)
-
-    def _given(self, kind: str, picture: Tensor, strength: float) -> dict[str, Any]:
-        height, width = picture.shape[2:]
-        step = (
-            2 ** len(self.load().unet.config.block_out_channels) * self.load().vae_scale_factor // 2
-            if self.sizes
-            else 0
-        )
-        if not step or height % step or width % step:
-            raise InputError(
-                "{name} takes pictures whose sides are multiples of {step}.", name=self.name, step=step or 8
-            )
-        return {"kind": kind, "image": (picture + 1) / 2, "strength": strength, "height": height, "width": width}
+        if asked.picture is None:
+            yield from self._painted(asked, {})
+        elif not int(asked.strength * asked.steps):  # diffusers walks no step either, and would raise
+            yield Painted(1, 1, result=asked.picture.expand(len(asked.seeds), -1, -1, -1))
+        else:
+            scale: int = self.load().vae_scale_factor
+            given = brought(asked.picture, asked.mask, side_of(self.sizes[0]), scale) | {"strength": asked.strength}
+            for step in self._painted(asked, given):
+                done = step.result
+                yield step if done is None else replace(step, result=taken_back(done, asked.picture, asked.mask))
 
     def _painted(self, asked: Asked, given: Mapping[str, Any]) -> Iterator[Painted]:
         """In batches; one that finds no memory is tried again at half the size, one that overflows in fp32."""
@@ -169,7 +157,8 @@ class Pipeline:
     ) -> Iterator[tuple[int, int, int, Any, Any, Any]]:
         """Index and number of the step, its noise level, and of the first picture pred_x0 and attention; the result."""
         whole = self.load()
-        pipe = _for(given["kind"], whole) if given else copy.copy(whole)
+        kind = "Inpainting" if "mask_image" in given else "Image2Image"
+        pipe = _for(kind, whole) if given else copy.copy(whole)
         pipe.scheduler, seen = watched_scheduler(
             whole.scheduler, asked.solver if asked.solver in self.solvers else None
         )
@@ -216,7 +205,7 @@ class Pipeline:
         }
         if asked.negative_prompt:
             call["negative_prompt"] = [asked.negative_prompt] * len(seeds)
-        side = 0 if asked.size == AUTO else int(asked.size.partition("x")[0])
+        side = 0 if asked.size == AUTO else side_of(asked.size)
         if side:
             call |= {"width": side, "height": side}
         for name in ("image", "mask_image"):
@@ -224,7 +213,7 @@ class Pipeline:
                 call[name] = given[name].expand(len(seeds), -1, -1, -1)
         call |= {name: given[name] for name in ("strength", "height", "width") if name in given}
         if self.sizes and not given:
-            side = (side or int(self.sizes[0].partition("x")[0])) // pipe.vae_scale_factor
+            side = (side or side_of(self.sizes[0])) // pipe.vae_scale_factor
             shape = (pipe.unet.config.in_channels, side, side)
             call["latents"] = torch.stack([torch.randn(shape, generator=rng) for rng in rngs]).to(self.dtype)
         if recorder:
@@ -283,7 +272,7 @@ class Pipeline:
             raise CheckpointError(
                 "{name}: the weights do not fit: {problem}",
                 name=self.name,
-                problem=str(problem).partition("\n")[0][:300],
+                problem=str(problem).partition("\n")[0].replace(f"{self.folder}{os.sep}", "")[:300],
             ) from problem
         pipe.set_progress_bar_config(disable=True)
         if self.watched:

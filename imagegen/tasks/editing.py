@@ -1,7 +1,7 @@
 """Editing by words: a picture noised to some level and painted back after a prompt, as a whole or under a mask."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,40 +13,45 @@ from torch import Tensor
 from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import SIDE
 from imagegen.devices import generators
+from imagegen.engines.engine import Engine, Painted
 from imagegen.errors import InputError
-from imagegen.images import to_pictures, to_tensor
+from imagegen.images import MAX_PIXELS, to_pictures, to_tensor
 from imagegen.models.diffusion import SOLVERS, betas, q_sample, solve, solver
 from imagegen.models.inpainting import cells, keep_outside, without_seam
 from imagegen.models.text import SCHEDULE, guided
 from imagegen.tasks import checks
+from imagegen.tasks.engines import asked, engine_named
 from imagegen.tasks.text_to_image import (
     CHECKPOINT,
     MAX_COUNT,
     MAX_GUIDANCE,
+    MAX_NAME,
     MAX_PROMPT,
     MAX_STEPS,
     decode,
     encode,
 )
 
-__all__ = ["EditRequest", "EditStep", "InpaintRequest", "fitted", "run"]
+__all__ = ["EditRequest", "EditStep", "InpaintRequest", "editors", "engine_of", "fitted", "run"]
 
 
 @dataclass(frozen=True)
 class EditRequest:
-    """A picture to change by words (SDEdit, Meng et al. 2021).
+    """A picture to change by words (SDEdit, Meng et al. 2021), by `sd-mini` or another engine of the app that edits.
 
     Args:
-        picture: (1, 1 or 3, H, W) in [-1, 1]; its square middle is brought to 64x64.
+        picture: (1, 1 or 3, H, W) in [-1, 1]; `sd-mini` takes its square middle, at 64x64, another engine all of it,
+            and the results are as large as the picture.
         prompt: what it is to show, in English or Chinese, at most 1,000 characters; the model reads 75 tokens of it.
         negative_prompt: what to go away from.
-        strength: 0 to 1, the share of the steps that is walked: 0 gives the autoencoder's copy, 1 begins with pure
-            noise, as text-to-image does.
+        strength: 0 to 1, the share of the steps that is walked: 0 gives a copy, of `sd-mini` the autoencoder's, 1
+            begins with pure noise, as text-to-image does.
         count: pictures, 1 to 64; picture i is drawn from seed + i.
         seed: 0 to 2^32 - 1.
         solver: one of `SOLVERS`, or any other case of one.
         steps: 1 to 100, from pure noise; of them the last strength x steps are walked.
         guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+        engine: `sd-mini`, or another one that the app was started with; what does not apply to it is left aside.
     """
 
     picture: Tensor
@@ -58,6 +63,7 @@ class EditRequest:
     solver: str = "ddim"
     steps: int = 20
     guidance_scale: float = 4.0
+    engine: str = CHECKPOINT
 
     def __post_init__(self) -> None:
         if not _is_picture(self.picture):
@@ -72,6 +78,7 @@ class EditRequest:
             solver=checks.choice("solver", self.solver, SOLVERS),
             steps=checks.whole("steps", self.steps, 1, MAX_STEPS),
             guidance_scale=checks.number("guidance_scale", self.guidance_scale, 0, MAX_GUIDANCE),
+            engine=checks.text("engine", self.engine, MAX_NAME),
         )
 
 
@@ -81,7 +88,7 @@ class InpaintRequest(EditRequest):
 
     Args:
         mask: (1, 1 or 3, H, W) in [-1, 1], as large as the picture: masked is what is lighter than middle grey. It
-            is cut and brought to 64x64 as the picture is, where a pixel is masked if any of it was. With all of it
+            is cut and brought to size as the picture is, where a pixel is masked if any of it was. With all of it
             masked nothing of the picture is seen, as in text-to-image; an empty one is refused.
         strength: less than 1 keeps some of what was under the mask.
     """
@@ -107,8 +114,10 @@ class InpaintRequest(EditRequest):
 
     @property
     def inside(self) -> Tensor:
-        """The mask as it is used: (1, 1, 64, 64), 1 where to paint and 0 elsewhere."""
+        """The mask as it is used: 1 where to paint and 0 elsewhere, (1, 1, 64, 64), or (1, 1, H, W) by an engine."""
         light = (to_tensor(to_pictures(self.mask)[0].convert("L")) > 0).float()
+        if self.engine != CHECKPOINT:
+            return light
         height, width = light.shape[2:]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
@@ -155,8 +164,48 @@ def fitted(picture: Tensor) -> Tensor:
     return to_tensor(ImageOps.fit(whole, (SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
-def run(request: EditRequest, store: ModelStore) -> Iterator[EditStep]:
-    """Change the picture; with strength 0, or so little that no step is walked, the one step is the copy."""
+def editors(store: ModelStore) -> dict[str, Engine]:
+    """The engines of the app that edit, by name."""
+    return {name: engine for name, engine in store.engines.items() if "picture" in engine.heeds}
+
+
+def engine_of(request: EditRequest, store: ModelStore) -> Engine | None:
+    """The engine that a request names, or None for the checkpoint.
+
+    Raises:
+        InputError: the app has no such engine, or it does not edit, or not so much at once.
+    """
+    able = editors(store)
+    if request.engine in store.engines.keys() - able.keys():
+        raise InputError(
+            "{name} edits no pictures; choose one of {names}.",
+            name=request.engine,
+            names=", ".join([CHECKPOINT, *able]),
+        )
+    engine = engine_named(request, CHECKPOINT, able)
+    if engine and request.picture.shape[2:].numel() * request.count > MAX_PIXELS:
+        raise InputError(
+            "The pictures asked for have more than {limit} megapixels together; ask for fewer, or bring a smaller one.",
+            limit=MAX_PIXELS // 10**6,
+        )
+    return engine
+
+
+def run(request: EditRequest, store: ModelStore) -> Iterator[EditStep | Painted]:
+    """Change the picture; with strength 0, or so little that no step is walked, the one step is the copy.
+
+    Raises:
+        InputError: its engine is not there, or does not do what is asked for.
+    """
+    if engine := engine_of(request, store):
+        mask = request.inside if isinstance(request, InpaintRequest) else None
+        picture = request.picture.expand(-1, 3, -1, -1)
+        yield from engine.paint(replace(asked(request), picture=picture, mask=mask, strength=request.strength))
+    else:
+        yield from _walked(request, store)
+
+
+def _walked(request: EditRequest, store: ModelStore) -> Iterator[EditStep]:
     pipeline, device = store.get(CHECKPOINT), store.device
     count, steps = request.count, request.steps
     picture = fitted(request.picture).to(device)

@@ -12,16 +12,18 @@ from imagegen.checkpoints import ModelStore
 from imagegen.data.captions import lexicon
 from imagegen.data.lexicon import Lexicon
 from imagegen.devices import SEEDS, generators
-from imagegen.engines.engine import AUTO, Asked, Engine, Painted
+from imagegen.engines.engine import AUTO, Engine, Painted
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, betas, solve
 from imagegen.models.text import LENGTH, SCHEDULE, Guided, guided, token_ids
 from imagegen.tasks import checks
+from imagegen.tasks.engines import asked, engine_named
 
 __all__ = [
     "CHECKPOINT",
     "MAX_COUNT",
     "MAX_GUIDANCE",
+    "MAX_NAME",
     "MAX_PROMPT",
     "MAX_STEPS",
     "WORDS",
@@ -125,7 +127,7 @@ def run(request: TextToImageRequest, store: ModelStore) -> Iterator[TextToImageS
         InputError: its engine is not there, or does not do what is asked for.
     """
     if engine := engine_of(request, store):
-        yield from engine.paint(_asked(request))
+        yield from engine.paint(asked(request, request.size))
     else:
         yield from _together([alone(request, i) for i in range(request.count)], store)
 
@@ -136,26 +138,9 @@ def engine_of(request: TextToImageRequest, store: ModelStore) -> Engine | None:
     Raises:
         InputError: the app has no such engine, or it has no such size or paints not as many pictures.
     """
-    names = (CHECKPOINT, *store.engines)
-    if request.engine not in names:
-        raise InputError("{name} must be one of {options}.", name="engine", options=", ".join(names))
-    engine: Engine | None = store.engines.get(request.engine)
+    engine = engine_named(request, CHECKPOINT, store.engines)
     checks.choice("size", request.size, (AUTO, *(engine.sizes if engine else ())))
-    if engine:
-        checks.whole("count", request.count, 1, engine.max_count)
     return engine
-
-
-def _asked(request: TextToImageRequest) -> Asked:
-    return Asked(
-        request.prompt,
-        request.negative_prompt,
-        tuple((request.seed + i) % SEEDS for i in range(request.count)),
-        request.solver,
-        request.steps,
-        request.guidance_scale,
-        request.size,
-    )
 
 
 def alone(request: TextToImageRequest, index: int) -> TextToImageRequest:
@@ -174,7 +159,7 @@ def abreast(requests: Sequence[TextToImageRequest], store: ModelStore) -> Iterat
     if engine := engine_of(requests[0], store):
         done: list[Tensor] = []
         for place, request in enumerate(requests):
-            for step in engine.paint(_asked(alone(request, 0))):
+            for step in engine.paint(asked(alone(request, 0), request.size)):
                 done += step.result if step.result is not None else []
                 if len({picture.shape for picture in done}) > 1:
                     raise InputError("Pictures that are painted side by side need the same size.")

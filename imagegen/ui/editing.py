@@ -11,6 +11,7 @@ import gradio as gr
 
 from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
+from imagegen.engines.engine import Painted
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, q_sample
 from imagegen.models.inpainting import cells, keep_outside, without_seam
@@ -22,8 +23,10 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import editing_views as views
 from imagegen.ui.bringing import photo_and_examples
 from imagegen.ui.editing_api import add_endpoints
+from imagegen.ui.engines import OTHERS, adapted, engine_choice
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
+from imagegen.ui.text_to_image_views import previews
 from imagegen.ui.widgets import data_url, shown, source, widget
 from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
 
@@ -73,11 +76,13 @@ class _Tab:
         store.checkpoint(words.CHECKPOINT).verify()  # it is loaded later, and a visitor should not be the first to know
         self.store = store
         self.made = gr.State(None)
-        gr.Markdown(T("edit.intro"), elem_classes="intro")
+        intro = gr.Markdown(T("edit.intro"), elem_classes="intro")
+        others = gr.Markdown(T("edit.intro.other"), elem_classes="intro", visible=False)
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
                 self.brush = widget("brush")
-                face_run, face_stop = _buttons("edit.face", "face", "secondary")
+                with gr.Column() as face:
+                    face_run, face_stop = _buttons("edit.face", "face", "secondary")
                 with gr.Accordion(T("edit.bring"), open=False):
                     photo_and_examples(travelling, "edit-")
             with gr.Column(scale=4, min_width=320):
@@ -90,16 +95,29 @@ class _Tab:
                 strip_run, strip_stop = _buttons("edit.strip.run", "strengths")
             with gr.Column(scale=8, min_width=340):
                 self.strip = widget("abreast", elem_id="strengths")
-        gr.Markdown(T("words.terms"), elem_classes="hint")
+        terms = gr.Markdown(T("words.terms"), elem_classes="hint")
+        other_terms = gr.Markdown(T("words.terms.other"), elem_classes="hint", visible=False)
+        self.parts |= {
+            "intro": (intro, words.CHECKPOINT), "others": (others, OTHERS), "face": (face, words.CHECKPOINT),
+            "terms": (terms, words.CHECKPOINT), "other_terms": (other_terms, OTHERS),
+        }  # fmt: skip
         pictures = {"travelling": travelling, "brush": self.brush}
         job(run, stop, self.stream, {**pictures, **self.controls}, [self.edited, self.made])
         job(strip_run, strip_stop, self.compare_strengths, {**pictures, **self.controls}, [self.strip])
         job(face_run, face_stop, self.make_face, {"travelling": travelling}, [self.brush, travelling])
-        live([self.brush.focus, travelling.change], self.show, {"travelling": travelling}, [self.brush])
+        subject = {"travelling": travelling, "engine": self.controls["engine"]}
+        live([self.brush.focus, travelling.change], self.show, subject, [self.brush])
+        live(
+            [self.controls["engine"].change],
+            self.adapt,
+            subject,
+            [self.brush, *(part for part, _ in self.parts.values())],
+        )
         live([self.edited.select], self.take, {"made": self.made}, [travelling])
         on_open(lambda language: next(iter(EXAMPLES[language])), [self.controls["prompt"]])
 
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
+        engine = engine_choice(task.editors(self.store), "edit")
         mode = gr.Radio(
             [(T(f"edit.mode.{name}"), name) for name in views.MODES], value="part", label=T("edit.mode"),
             elem_id="edit-mode",
@@ -130,17 +148,26 @@ class _Tab:
             solver = gr.Dropdown(list(SOLVERS), value="ddim", label=T("diff.solver"), elem_id="edit-solver")
         live([mode.input], self.choose_mode, {"mode": mode}, [self.brush, strength])
         live([examples.select], self.take_phrase, {}, [prompt, self.brush])
+        self.parts: dict[str, tuple[Any, str]] = {
+            "examples": (examples, words.CHECKPOINT), "guidance": (guidance, "guidance_scale"),
+            "negative": (negative, "negative_prompt"), "solver": (solver, "solver"),
+        }  # fmt: skip
         controls = {
             "mode": mode, "prompt": prompt, "negative_prompt": negative, "strength": strength, "seed": seed,
-            "solver": solver, "steps": steps, "guidance_scale": guidance,
+            "solver": solver, "steps": steps, "guidance_scale": guidance, "engine": engine,
         }  # fmt: skip
         return controls, run, stop
 
     # Handlers
 
-    def show(self, travelling: Travelling | None) -> dict[str, Any]:
+    def show(self, travelling: Travelling | None, engine: str) -> dict[str, Any]:
         """The picture under the brush; where there is none yet, the brush asks for a face."""
-        return {"png": shown(views.subject(travelling))} if travelling else {"empty": True}
+        return views.under_brush(travelling, engine) if travelling else {"empty": True}
+
+    def adapt(self, travelling: Travelling | None, engine: str) -> list[Any]:
+        """Show the picture as an engine takes it, and what belongs to that engine."""
+        chosen = task.editors(self.store).get(engine)
+        return [self.show(travelling, engine) if travelling else gr.skip(), *adapted(chosen, self.parts, {})]
 
     def choose_mode(self, mode: str) -> tuple[Any, float]:
         mode = checks.choice("mode", mode, views.MODES)
@@ -169,22 +196,27 @@ class _Tab:
     def stream(self, travelling: Travelling | None, brush: object, **values: Any) -> Iterator[tuple[Any, Any]]:
         """Stream the run: previews now and then, the result, and every step to look at."""
         request = views.request(travelling, brush, **values)
+        task.engine_of(request, self.store)  # which may refuse it
         recipe = views.recipe(request, self.store)
         moments: list[views.Moment] = []
         pace, started = Pace(), time.monotonic()
         for step in steps_in_turn(task.run(request, self.store), self.store, "job"):
-            moments.append(views.moment(step))
-            if step.index < step.total and pace.due():
-                yield self._in_turn(views.preview, request, step), gr.skip()
+            seen = views.moment(step)
+            moments += [seen] if seen else []
+            if seen and step.index < step.total and pace.due():
+                yield self._in_turn(views.preview, request, step, seen), gr.skip()
             else:
                 yield NOTHING
         seconds = time.monotonic() - started
+        made = self._in_turn(views.made, step, recipe)
+        if isinstance(step, Painted):  # its frames take long, and nobody waits for them to see the picture
+            yield views.film(request, moments, previews(step.images), made, seconds), made
         frames: list[str] = []
         for i in range(0, len(moments), DECODED_AT_ONCE):
             frames += self._in_turn(views.frames, request, step, moments[i : i + DECODED_AT_ONCE])
             yield NOTHING
-        made = self._in_turn(views.made, step, recipe)
-        yield views.film(request, moments, frames, made, seconds), made
+        if moments:
+            yield views.film(request, moments, frames, made, seconds), made
 
     def take(self, made: Travelling | None) -> Any:
         return made or gr.skip()
@@ -192,6 +224,7 @@ class _Tab:
     def compare_strengths(self, travelling: Travelling | None, brush: object, **values: Any) -> Iterator[Any]:
         """The same edit with several strengths, one after the other."""
         first = views.request(travelling, brush, **values)
+        task.engine_of(first, self.store)
         pictures: list[str] = []
         for at, strength in enumerate(STRENGTHS, start=1):
             request = replace(first, strength=strength)

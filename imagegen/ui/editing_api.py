@@ -32,11 +32,12 @@ def add_endpoints(store: ModelStore) -> None:
         solver: str,
         steps: int,
         guidance_scale: float,
+        engine: str,
     ) -> Iterator[tuple[str | None, Any]]:
         """Change a picture by words: it is noised to some level and painted back after a prompt.
 
         Args:
-            picture: what is changed; its square middle is brought to 64x64.
+            picture: what is changed; sd-mini takes its square middle at 64x64, another engine all of it, at its size.
             prompt: what it is to show, in English or Chinese, at most 1,000 characters.
             negative_prompt: what to go away from, at most 1,000 characters.
             strength: 0 gives a copy of the picture, 1 keeps nothing of it.
@@ -45,12 +46,13 @@ def add_endpoints(store: ModelStore) -> None:
             solver: ddim, ddpm, dpm++, euler or unipc.
             steps: 1 to 100, of which the last strength x steps are walked.
             guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+            engine: sd-mini, or another one of the app that edits; what does not apply to it is left aside.
 
         Returns:
             Now and then one PNG with what the network takes the pictures to be, three in a row, and where it stands;
             the last is the result, with its recipe and the words that the model was never taught.
         """
-        values = (prompt, negative_prompt, strength, count, seed, solver, steps, guidance_scale)
+        values = (prompt, negative_prompt, strength, count, seed, solver, steps, guidance_scale, engine)
         yield from _edited(task.EditRequest(_brought(picture), *values), store)
 
     def inpaint(
@@ -64,11 +66,12 @@ def add_endpoints(store: ModelStore) -> None:
         solver: str,
         steps: int,
         guidance_scale: float,
+        engine: str,
     ) -> Iterator[tuple[str | None, Any]]:
         """Paint a part of a picture anew after a prompt; every pixel outside the mask stays as it is.
 
         Args:
-            picture: what is changed; its square middle is brought to 64x64.
+            picture: what is changed; sd-mini takes its square middle at 64x64, another engine all of it, at its size.
             mask: as large as the picture, white where to paint; transparent counts as white. An empty one is refused.
             prompt: what it is to show, in English or Chinese, at most 1,000 characters.
             negative_prompt: what to go away from, at most 1,000 characters.
@@ -78,16 +81,17 @@ def add_endpoints(store: ModelStore) -> None:
             solver: ddim, ddpm, dpm++, euler or unipc.
             steps: 1 to 100, of which the last strength x steps are walked.
             guidance_scale: 0 paints after the negative prompt, 1 after the prompt, up to 12 more so.
+            engine: sd-mini, or another one of the app that edits; what does not apply to it is left aside.
 
         Returns:
             As `/edit_image`.
         """
-        values = (prompt, negative_prompt, strength, count, seed, solver, steps, guidance_scale)
+        values = (prompt, negative_prompt, strength, count, seed, solver, steps, guidance_scale, engine)
         yield from _edited(task.InpaintRequest(_brought(picture), *values, mask=_brought(mask)), store)
 
     asked = {
         "prompt": "a smiling person with glasses", "negative_prompt": "", "strength": 0.6, "count": 1, "seed": 0,
-        "solver": "ddim", "steps": 20, "guidance_scale": 4.0,
+        "solver": "ddim", "steps": 20, "guidance_scale": 4.0, "engine": words.CHECKPOINT,
     }  # fmt: skip
     endpoint(edit_image, {"picture": _field("picture"), **fields(**asked)}, _outputs(), JOB)
     asked["strength"] = 1.0
@@ -96,7 +100,8 @@ def add_endpoints(store: ModelStore) -> None:
 
 
 def _edited(request: task.EditRequest, store: ModelStore) -> Iterator[Any]:
-    reading = store.turn.run("job", partial(words.read, request.prompt, store))
+    painter = task.engine_of(request, store)
+    reading = store.turn.run("job", partial(words.read, request.prompt, store, painter))
     steps = steps_in_turn(task.run(request, store), store, "job")
     yield from told(steps, reading, views.recipe(request, store), store)
 

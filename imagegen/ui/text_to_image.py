@@ -19,6 +19,7 @@ from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import request_of
 from imagegen.tasks.text_to_image import CHECKPOINT
 from imagegen.ui import text_to_image_views as views
+from imagegen.ui.engines import OTHERS, adapted, engine_choice
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.text_to_image_api import add_endpoints
@@ -51,8 +52,6 @@ EXAMPLES = {
         "一个苹果的表情",
     ),
 }
-OTHERS = "others"
-"""What belongs to every engine but the checkpoint."""
 RUN_NOW = "() => document.querySelector('#words-run')?.click()"
 
 
@@ -111,10 +110,7 @@ class _Tab:
     def _controls(self) -> tuple[dict[str, Any], gr.Button, gr.Button]:
         first = task.TextToImageRequest()
         engines, sizes = self.store.engines, (size for engine in self.store.engines.values() for size in engine.sizes)
-        engine = gr.Dropdown(
-            [first.engine, *engines], value=first.engine, label=T("words.engine"), info=T("words.engine.info"),
-            elem_id="words-engine", visible=bool(engines),
-        )  # fmt: skip
+        engine = engine_choice(engines, "words")
         prompt = gr.Textbox(
             first.prompt, label=T("words.prompt"), info=T("words.prompt.info"), lines=2, elem_id="words-prompt"
         )
@@ -141,8 +137,9 @@ class _Tab:
         others = gr.Markdown(T("words.terms.other"), elem_classes="hint", visible=False)
         self.parts: dict[str, tuple[Any, str]] = {
             "count": (count, "count"), "guidance": (guidance, "guidance_scale"), "size": (size, "size"),
-            "seed": (seeds, "seed"), "more": (more, "steps"), "negative": (negative, "negative_prompt"),
-            "solver": (solver, "solver"), "terms": (terms, CHECKPOINT), "others": (others, OTHERS),
+            "prompt": (prompt, "prompt"), "seed": (seeds, "seed"), "more": (more, "steps"),
+            "negative": (negative, "negative_prompt"), "solver": (solver, "solver"), "terms": (terms, CHECKPOINT),
+            "others": (others, OTHERS),
         }  # fmt: skip
         options: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         live([examples.select], self.take_phrase, {}, [prompt]).then(None, None, None, js=RUN_NOW, **options)
@@ -256,14 +253,13 @@ class _Tab:
     def adapt(self, engine: str, size: str) -> list[Any]:
         """Show what belongs to an engine: the fields of a request that it heeds, and the checkpoint's own words."""
         chosen = self.store.engines.get(engine)
-        heeds = {"count", OTHERS, *chosen.heeds} if chosen else {*self.controls, CHECKPOINT} - {"size"}
         sizes = chosen.sizes if chosen and chosen.sizes else (AUTO,)
-        choices: dict[str, dict[str, Any]] = {
-            "solver": {"choices": list(chosen.solvers if chosen and chosen.solvers else SOLVERS)},
+        changes: dict[str, dict[str, Any]] = {
+            "prompt": {"info": T("words.prompt.info.other" if chosen else "words.prompt.info")},
             "size": {"choices": list(sizes), "value": size if size in sizes else sizes[0]},
             "count": {"maximum": min(SHOWN_COUNT, chosen.max_count) if chosen else SHOWN_COUNT},
         }
-        return [gr.update(visible=needed in heeds, **choices.get(part, {})) for part, (_, needed) in self.parts.items()]
+        return adapted(chosen, self.parts, changes)
 
     def _in_turn(self, work: Callable[..., R], *arguments: Any) -> R:
         return self.store.turn.run("job", partial(work, *arguments))

@@ -17,7 +17,7 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.widgets import data_url, plain_png
 from imagegen.ui.wiring import Travelling, steps_in_turn
 
-__all__ = ["Moment", "film", "frames", "made", "moment", "notes", "recipes", "sheet", "steps"]
+__all__ = ["Moment", "film", "frames", "made", "moment", "notes", "previews", "recipes", "sheet", "steps"]
 
 Step = task.TextToImageStep | Painted
 PREVIEW_SIDE = 256
@@ -59,10 +59,10 @@ def moment(step: Step, reading: task.Reading) -> Moment | None:
 
 
 def frames(decode: Callable[[Tensor], Tensor], moments: Sequence[Moment]) -> list[str]:
-    return _previews(decode(torch.cat([each.pred_x0 for each in moments])))
+    return previews(decode(torch.cat([each.pred_x0 for each in moments])))
 
 
-def _previews(images: Tensor) -> list[str]:
+def previews(images: Tensor) -> list[str]:
     """Small enough that a page takes many of them."""
     pictures = to_pictures(images)
     for picture in pictures:
@@ -118,7 +118,7 @@ def sheet(step: Step, recipes: Sequence[Recipe] = ()) -> dict[str, Any]:
     """The pictures of a step; of the last one as large as they are, with their recipes."""
     shown: dict[str, Any] = {"index": step.index, "total": step.total}
     if not recipes:
-        return shown | {"pictures": _previews(step.images)}
+        return shown | {"pictures": previews(step.images)}
     signed = zip(to_pictures(step.images), recipes, strict=True)
     return shown | {
         "pictures": [data_url(to_png(picture, recipe)) for picture, recipe in signed],

@@ -17,7 +17,7 @@ MASK = Image.new("L", PICTURE.size)
 MASK.paste(255, (5, 5, 25, 20))
 WORDS: dict[str, Any] = {
     "prompt": "a smiling woman", "negative_prompt": "", "strength": 1, "count": 1, "seed": 0, "solver": "ddim",
-    "steps": 1, "guidance_scale": 4,
+    "steps": 1, "guidance_scale": 4, "engine": "sd-mini",
 }  # fmt: skip
 ENDPOINTS: dict[str, dict[str, Any]] = {
     "diffuse_forward": {"picture": PICTURE, "t": 500, "seed": 0},

@@ -17,10 +17,12 @@ from made_up_pipelines import add_sd, add_sdxl, sd
 from torch import Tensor
 
 from imagegen.devices import SEEDS, generators, picture_noise
+from imagegen.engines.editing import brought, taken_back
 from imagegen.engines.engine import AUTO, Asked, Painted
+from imagegen.engines.folders import can_edit
 from imagegen.engines.pipelines import AT_ONCE, Pipeline
 from imagegen.engines.running import SOLVERS
-from imagegen.errors import CheckpointError, ImageGenError, InputError
+from imagegen.errors import CheckpointError, ImageGenError
 
 CPU = torch.device("cpu")
 SAME = 1 / 255
@@ -102,7 +104,7 @@ def test_every_argument_counts_and_what_is_asked_for_is_measured(engine: Pipelin
     assert all(apart(a, b) > 1e-4 for i, a in enumerate(pictures) for b in pictures[:i])
     assert paint(engine, size="32x32").shape == (1, 3, 32, 32)
     assert engine.sizes == ("64x64", "48x48", "32x32")
-    assert engine.heeds == {"seed", "steps", "negative_prompt", "guidance_scale", "solver", "size"}
+    assert engine.heeds == {"seed", "steps", "negative_prompt", "guidance_scale", "solver", "size", "picture"}
 
 
 @pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
@@ -246,30 +248,92 @@ def test_a_picture_that_the_safety_checker_refuses_is_named_and_never_shown(tmp_
 # From a picture
 
 
+def edit(engine: Pipeline, picture: Tensor, **values: Any) -> list[Painted]:
+    return list(engine.paint(replace(ASKED, **{"seeds": (3, 4), "steps": 4, "picture": picture, **values})))
+
+
 @pytest.mark.parametrize("kind", ["sd", "xl"])
 def test_a_picture_is_painted_over_from_where_the_strength_says(kind: str, engine: Pipeline, xl: Pipeline) -> None:
     chosen = {"sd": engine, "xl": xl}[kind]
     picture = picture_noise(1, 1, 3, 64, 48).clamp(-1, 1)
-    asked = replace(ASKED, seeds=(3, 4), steps=4)
     with counted(chosen) as batches:
-        *_, last = chosen.image_to_image(asked, picture, strength=0.5)
+        last = edit(chosen, picture, strength=0.5)[-1]
     assert batches == [4] * 2
     assert (last.index, last.total, last.images.shape) == (2, 2, (2, 3, 64, 48))
-    *_, alone = chosen.image_to_image(replace(asked, seeds=(4,)), picture, strength=0.5)
+    alone = edit(chosen, picture, strength=0.5, seeds=(4,))[-1]
     assert apart(alone.images[0], last.images[1]) <= SAME
-    with pytest.raises(InputError, match="sides are multiples of 4"):
-        next(chosen.image_to_image(asked, picture[..., 1:], strength=0.5))
+    assert apart(edit(chosen, picture.flip(3), strength=0.5)[-1].images, last.images) > 10 * SAME
+    assert "picture" in chosen.heeds
 
 
-def test_outside_the_mask_nothing_changes(engine: Pipeline) -> None:
+def test_it_is_what_the_pipeline_for_pictures_alone_paints(folder: Path) -> None:
+    from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline
+
+    pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(folder)
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
+    pipe.set_progress_bar_config(disable=True)
     picture = picture_noise(1, 1, 3, 64, 64).clamp(-1, 1)
-    mask = torch.zeros(1, 1, 64, 64)
-    mask[..., 16:40] = 1
-    steps = list(engine.inpaint(replace(ASKED, seeds=(3, 4)), picture, mask, strength=1.0))
+    theirs = pipe(
+        "a smiling woman",
+        image=(picture + 1) / 2,
+        strength=0.5,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        generator=generators(3, 1),
+        output_type="pt",
+    ).images
+    assert (
+        apart(edit(Pipeline(folder, CPU, "sd"), picture, strength=0.5, seeds=(3,))[-1].images, 2 * theirs - 1) <= SAME
+    )
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.2])
+def test_with_no_step_to_walk_it_is_the_picture_itself(strength: float, engine: Pipeline) -> None:
+    picture = picture_noise(1, 1, 3, 33, 20)
+    with counted(engine) as batches:
+        (only,) = edit(engine, picture, strength=strength)
+    assert not batches
+    assert (only.index, only.total) == (1, 1)
+    assert torch.equal(only.images, picture.expand(2, -1, -1, -1))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (200, 131), (31, 50), (1, 1), (1, 400)])
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_outside_the_mask_nothing_changes_whatever_the_size(
+    strength: float, size: tuple[int, int], engine: Pipeline
+) -> None:
+    height, width = size
+    picture = picture_noise(1, 1, 3, height, width).clamp(-1, 1)
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., height // 4 : 3 * height // 4 + 1, : max(1, width // 3)] = 1
+    steps = edit(engine, picture, mask=mask, strength=strength)
     result, inside = steps[-1].images, mask.bool().expand(2, 3, -1, -1)
+    assert result.shape == (2, 3, height, width)
     assert torch.equal(result[~inside], picture.expand(2, -1, -1, -1)[~inside])
     assert apart(result[inside], picture.expand(2, -1, -1, -1)[inside]) > 10 * SAME
-    assert all(step.attention is not None and len(step.images) for step in steps)
+    assert result.abs().max() <= 1
+    assert not result.requires_grad
+    assert all(len(step.images) for step in steps)
+    assert all((step.attention is not None) == (height == width) for step in steps)
+
+
+def test_what_was_taken_up_to_size_is_where_it_was() -> None:
+    """A picture that a pipeline would hand back as it got it comes back, near enough, at its own size."""
+    small = picture_noise(1, 1, 3, 5, 7).clamp(-1, 1)
+    picture = torch.nn.functional.interpolate(small, (90, 130), mode="bicubic").clamp(-1, 1)
+    given = brought(picture, (picture[:, :1] > 0).float(), side=64, step=8)
+    assert given["image"].shape == (1, 3, 48, 64)
+    assert given["mask_image"].shape == (1, 1, 48, 64)
+    assert (given["height"], given["width"]) == (48, 64)
+    back = taken_back(2 * given["image"] - 1, picture, None)
+    assert (back - picture).abs().mean() < 0.05
+    assert (back.flip(3) - picture).abs().mean() > 0.3
+
+
+def test_a_pipeline_that_cannot_edit_does_not_say_so(folder: Path) -> None:
+    assert can_edit("StableDiffusionPipeline")
+    assert not can_edit("LattePipeline")
+    assert not can_edit("SanaPipeline")
 
 
 # What cannot be opened
@@ -323,5 +387,7 @@ def test_row_20_damaged_weights_are_named(folder: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(folder, tmp_path / "copy"))
     weights = copied / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(CheckpointError, match="copy: the weights do not fit"):
+    with pytest.raises(CheckpointError, match="copy: the weights do not fit") as caught:
         paint(Pipeline(copied, CPU, "copy"))
+    assert "unet" in str(caught.value)
+    assert str(tmp_path) not in str(caught.value), "a visitor need not know where it is"

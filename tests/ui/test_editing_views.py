@@ -57,9 +57,11 @@ def test_what_cannot_be_edited_is_refused() -> None:
 def test_the_film_holds_every_step_and_the_picture_before_and_after(mode: str, columns: int, store: ModelStore) -> None:
     request = views.request(FACE, brush(), mode, prompt="a sun", steps=5, strength=0.6, guidance_scale=3)
     steps = list(task.run(request, store))
-    moments = [views.moment(step) for step in steps]
+    moments = [moment for step in steps if (moment := views.moment(step))]
     frames = views.frames(request, steps[-1], moments)
+    assert views.panels(request) == ["edited.x_t", "edited.seen", "edited.together"][:columns]
     for step, frame in zip(steps, frames, strict=True):
+        assert isinstance(step, task.EditStep)
         seen = [step.decode(step.x_t), step.decode(step.seen), step.images][:columns]
         assert (shown(frame) - torch.cat(seen, dim=3)).abs().max() <= 1.01 / 255
     made = views.made(steps[-1], views.recipe(request, store))
@@ -74,6 +76,6 @@ def test_the_film_holds_every_step_and_the_picture_before_and_after(mode: str, c
     assert open_picture(file) == to_pictures(steps[-1].images)[0]
     assert read_recipe(file) == from_link(film["link"]) == made.recipe
     assert (film["mask"] is None) == (mode == "whole")
-    preview = views.preview(request, steps[0])
+    preview = views.preview(request, steps[0], moments[0])
     assert (preview["index"], preview["total"], preview["mask"]) == (1, 3, film["mask"])
     assert (shown(preview["frames"][0]) - shown(frames[0])).abs().max() <= 2.01 / 255  # decoded alone, and in a batch

@@ -135,7 +135,7 @@ PUT_TOGETHER = {
     *(f"schedule.{name}" for name in SCHEDULES),
     *(f"edit.mode.{name}" for name in MODES),
     *(f"brush.region.{name}" for name in {*PARTS["en"].values(), *PARTS["zh"].values(), "left"}),
-    *(f"edited.{panel}{text}" for panel in ("x_t", "seen", "together") for text in ("", ".text")),
+    *(f"edited.{panel}{text}" for panel in ("x_t", "seen", "together", "alone") for text in ("", ".text")),
     *(f"face.{name}" for name in TRAITS),
     *(f"face.attribute.{name}" for name in ATTRIBUTES),
 }

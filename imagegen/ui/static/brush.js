@@ -1,8 +1,9 @@
 // The picture that is edited, and a brush that marks where: mouse, pen or finger, the arrow keys, or a part of a face.
 // Where there is no picture yet, the page's own button is asked for a face, and the first edit then runs by itself.
 const { t, node, picture, onLanguage, onSeen } = window.imagegen;
-const SIDE = 64; // of the mask, as the model takes it
-const ZOOM = 6;
+const SIDE = 64; // of the mask of a face, as sd-mini takes it
+const LONGER = 256; // side of the mask of any other picture
+const SHOWN = 384;
 const REGIONS = { // [x, y, width, height] each, where faces as CelebA has them keep these
   eyes: [[8, 22, 48, 18]],
   mouth: [[16, 42, 32, 18]],
@@ -11,11 +12,13 @@ const REGIONS = { // [x, y, width, height] each, where faces as CelebA has them 
   left: [[0, 0, 32, 64]],
 };
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const canvas = node("canvas", { width: SIDE * ZOOM, height: SIDE * ZOOM, tabindex: 0 });
+const canvas = node("canvas", { width: SHOWN, height: SHOWN, tabindex: 0 });
 const mask = node("canvas", { width: SIDE, height: SIDE });
+const veil = node("canvas", {}); // the mask as it is shown
 const pen = mask.getContext("2d", { willReadFrequently: true });
 const size = node("input", { type: "range", min: 3, max: 24, step: 1, value: 10 });
 let image = null;
+let faces = true; // whether it is a face that is edited, whose parts have their places
 let making = null; // how far the page's own face is
 let mode = "part";
 let erasing = false;
@@ -23,37 +26,59 @@ let last = null; // where the stroke is
 let cursor = null; // where the keyboard is
 let first = false; // the picture to come is the page's own: it is edited at once
 
+// The mask is as wide and high as the picture is, in its own pixels; of a picture of another shape it begins empty.
+function fit() {
+  const { naturalWidth, naturalHeight } = image;
+  const longer = Math.max(naturalWidth, naturalHeight);
+  const [width, height] = [naturalWidth, naturalHeight].map((side) => Math.max(1, Math.round(side * (faces ? SIDE : LONGER) / longer)));
+  if (mask.width === width && mask.height === height) return;
+  Object.assign(mask, { width, height });
+  const zoom = SHOWN / Math.max(width, height);
+  Object.assign(canvas, { width: Math.ceil(width * zoom), height: Math.ceil(height * zoom) });
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  canvas.style.width = `min(100%, ${canvas.width}px)`;
+}
+
+// Of a size that is said for a face.
+const scaled = (pixels) => pixels * Math.max(mask.width, mask.height) / SIDE;
+
 function send() {
-  const sheet = node("canvas", { width: SIDE, height: SIDE });
+  const sheet = node("canvas", { width: mask.width, height: mask.height });
   const plain = sheet.getContext("2d");
-  plain.fillRect(0, 0, SIDE, SIDE);
+  plain.fillRect(0, 0, mask.width, mask.height);
   plain.drawImage(mask, 0, 0);
   props.value = { mask: sheet.toDataURL("image/png").split(",")[1] };
 }
 
-function covered() {
-  const { data } = pen.getImageData(0, 0, SIDE, SIDE);
-  return Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i + 3] > 127);
+// Each pixel of the mask in one of two colours, by whether it is covered.
+function coloured(inside, outside) {
+  const sheet = pen.getImageData(0, 0, mask.width, mask.height);
+  for (let i = 0; i < sheet.data.length; i += 4) sheet.data.set(sheet.data[i + 3] > 127 ? inside : outside, i);
+  return sheet;
 }
 
 function paint() {
   const context = canvas.getContext("2d");
   if (image) context.drawImage(image, 0, 0, canvas.width, canvas.height);
   if (!image || mode === "whole" || making) return;
-  context.fillStyle = "rgba(255, 92, 138, .55)";
-  covered().forEach((on, i) => on && context.fillRect(ZOOM * (i % SIDE), ZOOM * Math.floor(i / SIDE), ZOOM, ZOOM));
+  Object.assign(veil, { width: mask.width, height: mask.height });
+  veil.getContext("2d").putImageData(coloured([255, 92, 138, 140], [0, 0, 0, 0]), 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(veil, 0, 0, canvas.width, canvas.height);
+  context.imageSmoothingEnabled = true;
   if (!cursor) return;
+  const zoom = canvas.width / mask.width;
   context.strokeStyle = "#fff";
   context.lineWidth = 2;
   context.beginPath();
-  context.arc(ZOOM * cursor[0], ZOOM * cursor[1], ZOOM * size.value / 2, 0, 2 * Math.PI);
+  context.arc(zoom * cursor[0], zoom * cursor[1], zoom * scaled(size.value) / 2, 0, 2 * Math.PI);
   context.stroke();
 }
 
 function stroke(from, to) {
   pen.globalCompositeOperation = erasing ? "destination-out" : "source-over";
   pen.strokeStyle = "#fff";
-  pen.lineWidth = Number(size.value);
+  pen.lineWidth = scaled(size.value);
   pen.lineCap = pen.lineJoin = "round";
   pen.beginPath();
   pen.moveTo(...from);
@@ -64,7 +89,7 @@ function stroke(from, to) {
 
 function at(event) {
   const box = canvas.getBoundingClientRect();
-  return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
+  return [(event.clientX - box.left) * mask.width / box.width, (event.clientY - box.top) * mask.height / box.height];
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -88,8 +113,9 @@ canvas.addEventListener("keydown", (event) => {
   const move = MOVES[event.key];
   if (mode === "whole" || !image || (!move && event.key !== " " && event.key !== "Enter")) return;
   event.preventDefault();
-  cursor ??= [SIDE / 2, SIDE / 2];
-  if (move) cursor = cursor.map((place, axis) => Math.min(SIDE, Math.max(0, place + 2 * move[axis])));
+  const sides = [mask.width, mask.height];
+  cursor ??= sides.map((side) => side / 2);
+  if (move) cursor = cursor.map((place, axis) => Math.min(sides[axis], Math.max(0, place + scaled(2) * move[axis])));
   else {
     stroke(cursor, [cursor[0] + 0.01, cursor[1]]);
     send();
@@ -103,7 +129,7 @@ canvas.addEventListener("blur", () => {
 
 function clear() {
   pen.globalCompositeOperation = "source-over";
-  pen.clearRect(0, 0, SIDE, SIDE);
+  pen.clearRect(0, 0, mask.width, mask.height);
 }
 
 function cover(region) {
@@ -119,10 +145,7 @@ function change(how) {
 }
 
 function invert() {
-  const before = covered();
-  clear();
-  pen.fillStyle = "#fff";
-  before.forEach((on, i) => on || pen.fillRect(i % SIDE, Math.floor(i / SIDE), 1, 1));
+  pen.putImageData(coloured([0, 0, 0, 0], [255, 255, 255, 255]), 0, 0);
 }
 
 function tools() {
@@ -132,8 +155,8 @@ function tools() {
     node("div", { class: "buttons" }, tool("brush.paint", false), tool("brush.erase", true),
       button(t("pad.clear"), () => change(clear)), button(t("brush.invert"), () => change(invert))),
     node("label", { class: "hint size" }, t("brush.size"), size),
-    node("div", { class: "buttons", role: "group", "aria-label": t("brush.regions") },
-      ...Object.keys(REGIONS).map((name) => button(t(`brush.region.${name}`), () => change(() => cover(name)))))];
+    ...(faces ? [node("div", { class: "buttons", role: "group", "aria-label": t("brush.regions") },
+      ...Object.keys(REGIONS).map((name) => button(t(`brush.region.${name}`), () => change(() => cover(name)))))] : [])];
 }
 
 function draw() {
@@ -165,7 +188,8 @@ async function receive() {
   if (url) {
     const loaded = await picture(url);
     if (value !== props.value) return; // a newer one has come meanwhile
-    image = loaded;
+    [image, faces] = [loaded, value.faces ?? true];
+    fit();
     making = value.preview ? { value: value.index, max: value.total } : null;
   }
   draw();
