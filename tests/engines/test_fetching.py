@@ -8,6 +8,7 @@ import pytest
 import torch
 from hub import COMMIT, Hub, hub
 from huggingface_hub import constants
+from huggingface_hub.utils import enable_progress_bars
 from made_up_pipelines import add_sd
 from serving import free_port
 
@@ -61,6 +62,7 @@ def here(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_TOKEN", "")
+    enable_progress_bars()  # as when the app starts; loading a pipeline, in another test, turns them off
     models = {MODEL: model, "owner/other": model / "unet"}
     with hub(models, gated=("owner/gated",)) as served:
         _reach(served.url, monkeypatch)
