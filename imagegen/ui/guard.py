@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagegen.images import MAX_FILE_BYTES
 
-__all__ = ["MAX_CALL_BYTES", "MAX_UPLOAD_BYTES", "Guard"]
+__all__ = ["MAX_CALL_BYTES", "MAX_UPLOAD_BYTES", "Guard", "replay"]
 
 MAX_CALL_BYTES = 2**20  # body of an API call; pictures are uploaded, never part of a call
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2**16  # body of an upload: one file and its form fields
@@ -111,7 +111,7 @@ class Guard:
         except MultiPartException as error:
             raise HTTPException(413, error.message) from error
         self._check_files(body)
-        return _replay(body, receive)
+        return replay(body, receive)
 
     def _check_files(self, body: bytes) -> None:
         """Refuse file objects that are not files uploaded to this app: URLs, data: URLs, other folders."""
@@ -168,7 +168,7 @@ def _at_most(limit: int, receive: Receive, error: Exception) -> Receive:
     return counted
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
     """A `receive` that hands out the body that was read already, then goes on as before."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
