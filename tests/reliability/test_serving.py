@@ -22,9 +22,8 @@ from e2e.visiting import JSON, PATIENCE, Answer, App, Visit, assert_refused, cal
 from reliability.how_many import how_many
 from serving import LOOPBACK, ROOT, WATCH
 
+from imagegen.ui.limits import MAX_QUEUE
 from imagegen.ui.widgets import data_url
-
-QUEUE = 64  # requests that may wait
 
 
 @pytest.mark.usefixtures("works_afterwards")
@@ -79,13 +78,13 @@ def test_row_26_everyone_in_a_crowd_gets_their_own(tiny: Tiny) -> None:
                 assert each.message
         if file and same:
             assert file == same
-    assert sum(answer.event == "complete" for answer, _ in first) >= min(users, QUEUE)
+    assert sum(answer.event == "complete" for answer, _ in first) >= min(users, MAX_QUEUE)
 
 
 def test_row_26_beyond_the_queue_a_visitor_is_told_to_wait(tiny: Tiny, http: httpx.Client) -> None:
     visit, event = begin("diffuse_sample", tiny, http)
     body = json.dumps({"data": list(ENDPOINTS["text_to_image"].values())})
-    asked = [http.post("/call/text_to_image", content=body, headers=JSON) for _ in range(QUEUE + 6)]
+    asked = [http.post("/call/text_to_image", content=body, headers=JSON) for _ in range(MAX_QUEUE + 6)]
     refused = [answer for answer in asked if answer.status_code != 200]
     visit.cancel("diffuse_sample", event)
     assert {answer.status_code for answer in refused} == {503}
