@@ -31,7 +31,7 @@ HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d+)?", re.IGNORECAS
 
 
 class Guard:
-    """ASGI middleware that answers 403, 400 or 413 with {"detail": message} and passes on everything else.
+    """ASGI middleware that answers 403, 400, 413 or 507 with {"detail": message} and passes on everything else.
 
     `hosts` are the names that the app answers for, beside loopback, in lower case; the set may grow while
     serving (a share link gets its name late). `uploads` is the folder that an API call may name files in.
@@ -62,6 +62,12 @@ class Guard:
         except HTTPException as refusal:
             response = JSONResponse({"detail": refusal.detail}, refusal.status_code)
             return await response(scope, receive, send)
+        except OSError as problem:  # an upload, and the disk is full or read-only
+            if answered:
+                raise
+            log.warning("Could not write for %r: %s", scope["path"], problem.strerror)
+            detail = f"No file could be written here ({problem.strerror}), so no picture can be taken."
+            return await JSONResponse({"detail": detail}, 507)(scope, receive, send)
         except Exception as problem:  # Gradio's way to say that there is no such endpoint, or an argument is missing
             if answered:
                 raise
