@@ -69,9 +69,9 @@ class Gate:
         self.minutes = Minutes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"].rstrip("/")
-        asks = scope["type"] == "http" and scope["method"] == "POST"
-        if not (asks and (path.endswith("/queue/join") or "/call/" in path)):
+        posted = scope["type"] == "http" and scope["method"] == "POST"  # the app's start and end have no path
+        path = scope["path"].rstrip("/") if posted else ""
+        if not (path.endswith("/queue/join") or "/call/" in path):
             return await self.app(scope, receive, send)
         request = Request(scope, receive)
         body = await request.body()

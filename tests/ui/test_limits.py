@@ -126,6 +126,19 @@ def test_a_full_queue_is_said_in_the_visitors_language() -> None:
     assert "队列已满" in json.loads(asked(gate, language="zh", fn_index=1)[1])["detail"]
 
 
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_goes_on(kind: str) -> None:
+    reached: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["type"])
+
+    async def nothing(*_: Any) -> Any: ...
+
+    asyncio.run(Gate(app, FUNCTIONS, FEW)({"type": kind}, nothing, nothing))
+    assert reached == [kind]
+
+
 def test_who_has_many_addresses_is_one_visitor() -> None:
     def of(host: str) -> str:
         return network({"client": (host, 1)})
