@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test reliability check tables
+.PHONY: demo test reliability check tables bench
 
 demo: $(VENV)/app  ## open the app with the shipped checkpoints; HOST and PORT are honoured
 	$(BIN)/python app.py
@@ -17,6 +17,9 @@ reliability: $(VENV)/dev  ## bad inputs, fuzzing and faults in full, of which `m
 check: $(VENV)/dev  ## style, types, and README tables against the cards
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/python scripts/readme_tables.py --check
+
+bench: $(VENV)/dev  ## every benchmark, as one table; some twenty minutes
+	$(BIN)/python benchmarks/all.py
 
 tables: $(VENV)/dev  ## write the README's tables anew from the cards
 	$(BIN)/python scripts/readme_tables.py

@@ -37,7 +37,7 @@ def read_flags() -> argparse.Namespace:
     add("--device", choices=["auto", "cuda", "cpu", "mps"], default="auto")
     add("--share", action="store_true", help="make a public link, with a password")
     add("--auth", type=user_and_password, metavar="USER:PASSWORD", help="ask every visitor for this password")
-    add("--public", action="store_true", help="share without a password")
+    add("--public", action="store_true", help="open to everyone: no password, and limits for each visitor")
     add("--host", default=host, help="address to listen on; 0.0.0.0 for all (%(default)s)")
     add("--port", type=port_number, default=port, help="(%(default)s)")
     add("--allowed-host", dest="allowed_hosts", action="append", default=[], metavar="NAME",

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 
-__all__ = ["choice", "choices", "flag", "number", "numbers", "seed", "settle", "text", "whole", "words"]
+__all__ = ["CEILINGS", "choice", "choices", "flag", "number", "numbers", "seed", "settle", "text", "whole", "words"]
+
+CEILINGS: dict[str, int] = {}
+"""Of whole numbers by name: what this process allows, where that is less than a request's own limit; set at start."""
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -19,6 +22,8 @@ def whole(name: str, value: object, low: int, high: int) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InputError("{name} must be a whole number from {low} to {high}.", name=name, low=low, high=high)
+    if value > (ceiling := CEILINGS.get(name, value)):
+        raise InputError("{name} is at most {limit} while this app is open to everyone.", name=name, limit=ceiling)
     return value
 
 

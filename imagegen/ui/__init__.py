@@ -63,13 +63,14 @@ def _open_tab(event: gr.EventData) -> Any:
 def look(settings: Settings) -> Look:
     """Theme, styles and scripts, as `launch` takes them."""
     words = {language: locale(language) for language in LANGUAGES}
-    style, script, icon = ((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "icon.svg"))
+    files = ("page.css", "page.js", "line.js", "icon.svg")
+    style, script, line, icon = ((STATIC / name).read_text(encoding="utf-8") for name in files)
     link = f'<link rel="icon" href="data:image/svg+xml,{quote(icon)}">'
     first = "null" if settings.lang == "auto" else json.dumps(settings.lang)
     data = f"window.imagegenWords = {json.dumps(words)}; window.imagegenLanguage = {first};"
     return {
         "theme": theme(),
-        "head": f"{link}<style>{style}</style><script>{data}\n{script}</script>",  # `css` would be rescoped
+        "head": f"{link}<style>{style}</style><script>{data}\n{script}\n{line}</script>",  # `css` would be rescoped
         "i18n": i18n(),
     }
 

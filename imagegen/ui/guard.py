@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagegen.images import MAX_FILE_BYTES
 
-__all__ = ["MAX_CALL_BYTES", "MAX_UPLOAD_BYTES", "Guard"]
+__all__ = ["MAX_CALL_BYTES", "MAX_UPLOAD_BYTES", "Guard", "replay"]
 
 MAX_CALL_BYTES = 2**20  # body of an API call; pictures are uploaded, never part of a call
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2**16  # body of an upload: one file and its form fields
@@ -31,7 +31,7 @@ HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d+)?", re.IGNORECAS
 
 
 class Guard:
-    """ASGI middleware that answers 403, 400 or 413 with {"detail": message} and passes on everything else.
+    """ASGI middleware that answers 403, 400, 413 or 507 with {"detail": message} and passes on everything else.
 
     `hosts` are the names that the app answers for, beside loopback, in lower case; the set may grow while
     serving (a share link gets its name late). `uploads` is the folder that an API call may name files in.
@@ -62,6 +62,12 @@ class Guard:
         except HTTPException as refusal:
             response = JSONResponse({"detail": refusal.detail}, refusal.status_code)
             return await response(scope, receive, send)
+        except OSError as problem:  # an upload, and the disk is full or read-only
+            if answered:
+                raise
+            log.warning("Could not write for %r: %s", scope["path"], problem.strerror)
+            detail = f"No file could be written here ({problem.strerror}), so no picture can be taken."
+            return await JSONResponse({"detail": detail}, 507)(scope, receive, send)
         except Exception as problem:  # Gradio's way to say that there is no such endpoint, or an argument is missing
             if answered:
                 raise
@@ -111,7 +117,7 @@ class Guard:
         except MultiPartException as error:
             raise HTTPException(413, error.message) from error
         self._check_files(body)
-        return _replay(body, receive)
+        return replay(body, receive)
 
     def _check_files(self, body: bytes) -> None:
         """Refuse file objects that are not files uploaded to this app: URLs, data: URLs, other folders."""
@@ -168,7 +174,7 @@ def _at_most(limit: int, receive: Receive, error: Exception) -> Receive:
     return counted
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
     """A `receive` that hands out the body that was read already, then goes on as before."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.requests import Request
 
 from imagegen.errors import ImageGenError
 
@@ -37,7 +38,7 @@ def T(key: str) -> Any:  # noqa: N802 (reads as the translation of a key)
     return i18n()(key)
 
 
-def visitor_language(request: gr.Request | None) -> str:
+def visitor_language(request: gr.Request | Request | None) -> str:
     """`en` or `zh`: the choice that the page keeps in a cookie, else what the browser asks for first."""
     if request is None or request.headers is None:
         return "en"

@@ -14,14 +14,15 @@ from starlette.middleware import Middleware
 
 from imagegen.images import MAX_FILE_BYTES
 from imagegen.ui.guard import Guard
+from imagegen.ui.limits import MAX_QUEUE, Gate, Limits, hold_to
 
 __all__ = ["DELETE_CACHE", "Look", "Settings", "launch", "wait"]
 
 DELETE_CACHE = (600, 3600)  # seconds: every ten minutes forget files older than an hour; for `gr.Blocks`
-MAX_QUEUE = 64  # requests that may wait; beyond it a visitor is told that the app is busy
 MAX_SESSIONS = 500  # visitors whose travelling picture is kept; the oldest is forgotten
 GRACE = 2  # seconds for open streams when the app is told to stop
 SHARE_USER = "imagegen"
+PROXIES = "127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Settings:
     device: str = "auto"  # auto, cuda, cpu or mps
     share: bool = False  # make a public link
     auth: tuple[str, str] | None = None  # user and password that the page asks for
-    public: bool = False  # a public link without a password
+    public: bool = False  # open to everyone: a link without a password, and limits for each visitor
     host: str = "127.0.0.1"
     port: int = 7860
     allowed_hosts: tuple[str, ...] = ()  # names that the app answers for, beside its own
@@ -39,6 +40,11 @@ class Settings:
     text_to_image: tuple[str, ...] = ()  # engines beside sd-mini: DIR_OR_ID[@REVISION], openai or openai:MODEL
     lang: str = "auto"  # en, zh, or auto: as the visitor's browser asks
     mcp: bool = False  # serve the endpoints as tools of the Model Context Protocol
+
+    @property
+    def limits(self) -> Limits | None:
+        """For each visitor, where anybody may come: with `public`, and in a Space."""
+        return Limits() if self.public or "SPACE_HOST" in os.environ else None
 
 
 class Look(TypedDict, total=False):
@@ -59,13 +65,20 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
         auth = (SHARE_USER, secrets.token_urlsafe(12))
     hosts = {name.lower() for name in (settings.host, *settings.allowed_hosts, os.environ.get("SPACE_HOST", ""))}
     _reach_own_server_directly(settings.host)
+    if limits := settings.limits:
+        hold_to(limits, blocks)
+    if "SPACE_HOST" in os.environ:  # a Space's own proxies, whose word on where a request came from is taken
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)
     _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE, api_open=False).launch(
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port,
         share=settings.share,
         auth=auth,
         app_kwargs={
-            "middleware": [Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE))],
+            "middleware": [
+                Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE)),
+                Middleware(Gate, functions=blocks.fns, limits=limits),
+            ],
         },
         max_file_size=MAX_FILE_BYTES,
         state_session_capacity=MAX_SESSIONS,

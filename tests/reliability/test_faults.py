@@ -158,6 +158,18 @@ def test_row_20_a_flipped_bit_in_any_file_is_found(tmp_path: Path) -> None:
     assert flipped >= len(SHIPPED) > 50
 
 
+def test_row_20_a_flipped_bit_in_any_list_of_sums_is_found(tmp_path: Path) -> None:
+    """In the first sum and in the last name of each; the files beside it are the shipped ones."""
+    for sums in sorted((ROOT / "checkpoints").glob("*/SHA256SUMS")):
+        folder = shutil.copytree(sums.parent, tmp_path / sums.parent.name, copy_function=os.symlink)
+        copy, content = folder / sums.name, sums.read_bytes()
+        copy.unlink()
+        for place in (0, len(content) - 2):
+            copy.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            with pytest.raises(CheckpointError, match="take checkpoints/ again from git"):
+                Checkpoint(folder).verify()
+
+
 def test_row_20_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="There is no checkpoint 'gan-mnist'"):
         ModelStore(tmp_path, torch.device("cpu")).get("gan-mnist")

@@ -1,4 +1,4 @@
-"""Rows 9 to 13 of the bad inputs as a person meets them: each tab says in their language what is wrong."""
+"""Rows 1, 2, 9 to 13 and 32 of the bad inputs as a person meets them: the page says in their language what is wrong."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ from e2e.browsing import PATIENCE, RUN, open_tab, press, words
 from e2e.endpoints import PICTURE
 from e2e.tiny import Tiny
 from e2e.visiting import App
-from playwright.sync_api import Page, expect
+from hostile_files import flat_png
+from playwright.sync_api import Browser, Page, expect
 
 from imagegen.ui.language import locale
 
@@ -58,6 +59,29 @@ def test_rows_9_and_10_every_tab_refuses_what_is_no_picture(page: Page, language
     open_tab(page, "gan.tab")
     page.locator("#upload input[type=file]").set_input_files(real)
     expect(page.locator(".verdict")).to_contain_text("%", timeout=RUN)
+
+
+@pytest.mark.parametrize("language", ["en-US"])
+def test_rows_1_and_2_a_bomb_is_refused(page: Page, tmp_path: Path) -> None:
+    for side in (12_000, 50_000):
+        bomb = tmp_path / f"{side}.png"
+        bomb.write_bytes(flat_png(side, side, 1))
+        page.locator("#upload input[type=file]").set_input_files(bomb)
+        refused(page, "more than 16 megapixels")
+
+
+@pytest.mark.parametrize("language", ["en-US"])
+def test_row_32_a_visitors_picture_is_their_own(page: Page, browser: Browser, app: App, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.png"
+    PICTURE.save(mine)
+    page.locator("#upload input[type=file]").set_input_files(mine)
+    expect(page.locator(".traveller img")).to_be_visible(timeout=RUN)
+    for context in (browser.new_context(), page.context):  # another visitor, and another page of the same one
+        other = context.new_page()
+        other.goto(app.url)
+        expect(other.locator(".traveller .empty")).to_be_visible(timeout=RUN)
+        other.close()
+    expect(page.locator(".traveller img")).to_be_visible()
 
 
 def test_rows_11_to_13_a_seed_out_of_range_is_refused(page: Page, language: str) -> None:

@@ -18,13 +18,14 @@ import psutil
 import pytest
 from e2e.endpoints import ENDPOINTS, LONG, ask, brought, made
 from e2e.tiny import Tiny
-from e2e.visiting import JSON, PATIENCE, Answer, App, Visit, assert_refused, call, running
+from e2e.visiting import JSON, Answer, App, Visit, assert_refused, call, running
 from reliability.how_many import how_many
 from serving import LOOPBACK, ROOT, WATCH
 
+from imagegen.ui.limits import MAX_QUEUE
 from imagegen.ui.widgets import data_url
 
-QUEUE = 64  # requests that may wait
+STOPPED = 20  # seconds for an app to end that was told to stop
 
 
 @pytest.mark.usefixtures("works_afterwards")
@@ -79,13 +80,13 @@ def test_row_26_everyone_in_a_crowd_gets_their_own(tiny: Tiny) -> None:
                 assert each.message
         if file and same:
             assert file == same
-    assert sum(answer.event == "complete" for answer, _ in first) >= min(users, QUEUE)
+    assert sum(answer.event == "complete" for answer, _ in first) >= min(users, MAX_QUEUE)
 
 
 def test_row_26_beyond_the_queue_a_visitor_is_told_to_wait(tiny: Tiny, http: httpx.Client) -> None:
     visit, event = begin("diffuse_sample", tiny, http)
     body = json.dumps({"data": list(ENDPOINTS["text_to_image"].values())})
-    asked = [http.post("/call/text_to_image", content=body, headers=JSON) for _ in range(QUEUE + 6)]
+    asked = [http.post("/call/text_to_image", content=body, headers=JSON) for _ in range(MAX_QUEUE + 6)]
     refused = [answer for answer in asked if answer.status_code != 200]
     visit.cancel("diffuse_sample", event)
     assert {answer.status_code for answer in refused} == {503}
@@ -116,14 +117,22 @@ def test_rows_23_27_and_29_no_room_for_files_no_network_and_told_to_stop(checkpo
             assert told["about"]
             assert base64.b64decode(told["picture"].partition("base64,")[2]).startswith(b"\x89PNG")
         assert told["picture"] != ask(http, "gan_sample").data[1]["picture"] == data_url(file)
+        upload = http.post("/upload", files={"files": b"x"})
+        assert upload.status_code == 507
+        assert "No file could be written here" in upload.json()["detail"]
+        visit = Visit(http)
+        visit.join("walk", [3, 8, 0, 1, 2])  # the page's own run
+        assert [message["success"] for message in visit.messages() if message["msg"] == "process_completed"] == [True]
         visit = Visit(http)
         visit.join("text_to_image", list(long("text_to_image").values()))
         next(message for message in visit.messages() if message["msg"] == "process_generating")
         os.kill(app.pid, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOPPED  # which is far less than the run would have taken
         while psutil.Process(app.pid).status() != psutil.STATUS_ZOMBIE:  # a second signal could kill it while it ends
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(app.url, trust_env=False)
     # where `running` has seen to it that the exit code is 0
     assert set(notes.read_text().split()) <= LOOPBACK
 

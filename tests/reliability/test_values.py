@@ -12,7 +12,7 @@ import httpx
 import pytest
 from e2e.endpoints import ENDPOINTS, LIMITS, NUMBERS, ask, made
 from e2e.tiny import Tiny
-from e2e.visiting import JSON, NAN, NO_NUMBERS, Visit, assert_refused
+from e2e.visiting import JSON, NAN, NO_NUMBERS, Visit, assert_refused, page_of
 from reliability.how_many import how_many
 
 from imagegen.tasks.text_to_image import MAX_NAME
@@ -161,6 +161,20 @@ def test_rows_11_to_13_events_of_the_page_are_as_strict(value: object, http: htt
         *_, last = (message for message in visit.messages() if message["msg"] == "process_completed")
         assert not last["success"]
         assert "whole number from" in last["output"]["error"]
+
+
+def test_row_14_a_prompt_of_the_page_is_as_short(http: httpx.Client) -> None:
+    page = page_of(http)
+    first = {part["id"]: part["props"].get("value") for part in page["components"]}
+    inputs = next(event["inputs"] for event in page["dependencies"] if event["api_name"] == "compare_guidance")
+    prompt, *rest = [first[each] for each in inputs]
+    assert isinstance(prompt, str)
+    for long in ("x" * 1_001, "../../etc/passwd" * 100):
+        visit = Visit(http)
+        visit.join("compare_guidance", [long, *rest])
+        *_, last = (message for message in visit.messages() if message["msg"] == "process_completed")
+        assert not last["success"]
+        assert "at most 1000 characters" in last["output"]["error"]
 
 
 @EACH_ENDPOINT
