@@ -65,10 +65,10 @@ def main() -> None:
     flags = read_flags()
     check_port(flags.host, flags.port)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
     from imagegen.engines.opening import open_engines
     from imagegen.errors import ImageGenError
+    from imagegen.store import ModelStore
     from imagegen.tasks.text_to_image import CHECKPOINT
     from imagegen.ui import create_app, look, warm_up
     from imagegen.ui.launch import Settings, launch, wait

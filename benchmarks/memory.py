@@ -22,8 +22,8 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.models.sr import upscale
+from imagegen.store import ModelStore
 from imagegen.tasks import sr, style
 
 ROOT = Path(__file__).parents[1]

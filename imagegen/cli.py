@@ -149,9 +149,9 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure NAME and write the figures into its card."""
-    from imagegen.checkpoints import ModelStore
     from imagegen.devices import choose_device
     from imagegen.evaluation.run import evaluate as measure
+    from imagegen.store import ModelStore
 
     card = measure(ModelStore(checkpoints, choose_device(device)), name, _sources(data, features, checkpoints))
     for key, figure in card.figures.items():
@@ -176,11 +176,11 @@ def sample(
 
     The family's options follow: --digit 7, --style NAME_OR_FILE, or --mask FILE.
     """
-    from imagegen.checkpoints import ModelStore
     from imagegen.data.folders import pictures_at
     from imagegen.devices import choose_device
     from imagegen.images import open_picture, to_tensor
     from imagegen.recipes import to_json, to_png
+    from imagegen.store import ModelStore
     from imagegen.tasks import registry
 
     store, options = ModelStore(checkpoints, choose_device(device)), _family_options(context.args)
@@ -231,7 +231,7 @@ def verify(checkpoints: Checkpoints = Path("checkpoints")) -> None:
     """Check the hash of every shipped file, load every network and repeat its golden tensors."""
     import torch
 
-    from imagegen.checkpoints import ModelStore
+    from imagegen.store import ModelStore
     from imagegen.tasks.registry import verify as check
 
     store = ModelStore(checkpoints, torch.device("cpu"))

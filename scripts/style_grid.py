@@ -11,8 +11,8 @@ from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_pictures, to_tensor
+from imagegen.store import ModelStore
 from imagegen.tasks import style
 from imagegen.ui.bringing import example
 

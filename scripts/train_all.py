@@ -20,8 +20,8 @@ import torch
 import typer
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
+from imagegen.store import ModelStore
 from imagegen.training.classic_gan import BROKEN
 from imagegen.training.recipes import RECIPES, SIZES, build
 from imagegen.training.run import Run

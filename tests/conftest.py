@@ -29,11 +29,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import ROOT
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.digits import mnist
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
 from imagegen.models.gan import ConditionalDiscriminator, ConditionalGenerator
+from imagegen.store import ModelStore
 
 SCREENSHOTS = ROOT / "test-results"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore, golden_output
+from imagegen.checkpoints import golden_output
+from imagegen.store import ModelStore
 from imagegen.tasks import diffusion
 from imagegen.ui.wiring import steps_in_turn
 

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from imagegen import checkpoints as checkpoints_module
 from imagegen.cards import Card
-from imagegen.checkpoints import ASSETS, CLASSES, SUMS, Checkpoint, ModelStore, write_checkpoint
+from imagegen.checkpoints import ASSETS, CLASSES, SUMS, Checkpoint, write_checkpoint
 from imagegen.errors import CheckpointError
 from imagegen.models.gan import ConditionalGenerator
+from imagegen.store import ModelStore
 
 CPU = torch.device("cpu")
 NAMES = ["digit-classifier", "gan-mnist", "gan-mnist-discriminator"]

@@ -10,10 +10,11 @@ from made_up_style import STYLES
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from imagegen.checkpoints import Checkpoint, ModelStore
+from imagegen.checkpoints import Checkpoint
 from imagegen.cli import app
 from imagegen.images import to_tensor
 from imagegen.recipes import from_json, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
 from imagegen.training.recipes import RECIPES
 from imagegen.training.run import Run

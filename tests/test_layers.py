@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "images", "devices", "data", "recipes", "cards"},
     {"models"},
-    {"checkpoints"},
+    {"checkpoints", "store"},
     {"engines"},
     {"tasks"},
     {"evaluation"},
@@ -82,7 +82,7 @@ def test_opening_the_page_imports_neither_diffusers_nor_transformers(checkpoints
     program = (
         "import sys, torch\n"
         "from pathlib import Path\n"
-        "from imagegen.checkpoints import ModelStore\n"
+        "from imagegen.store import ModelStore\n"
         "from imagegen.ui import create_app, look\n"
         "from imagegen.ui.launch import Settings\n"
         "create_app(ModelStore(Path(sys.argv[1]), torch.device('cpu')))\n"

@@ -6,7 +6,7 @@ from types import ModuleType
 from made_up_style import STYLES
 from serving import ROOT
 
-from imagegen.checkpoints import ModelStore
+from imagegen.store import ModelStore
 
 
 def script(name: str) -> ModuleType:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from imagegen.checkpoints import SUMS, ModelStore
+from imagegen.checkpoints import SUMS
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import verify
 
 STORE = ModelStore(Path(__file__).parents[1] / "checkpoints", torch.device("cpu"))

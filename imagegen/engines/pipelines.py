@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import weight_bytes
 from imagegen.devices import generators
 from imagegen.engines.editing import brought, taken_back
 from imagegen.engines.engine import AUTO, Asked, Painted
@@ -31,6 +30,7 @@ from imagegen.engines.running import run_pipeline, watched_scheduler
 from imagegen.errors import CheckpointError, ImageGenError
 from imagegen.images import not_finite
 from imagegen.models.attention import AttentionRecorder, WatchedAttention
+from imagegen.store import weight_bytes
 
 __all__ = ["AT_ONCE", "Pipeline"]
 

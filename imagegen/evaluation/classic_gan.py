@@ -4,7 +4,6 @@ from typing import cast
 
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.digits import COUNT, SEED, digit_figures
@@ -12,6 +11,7 @@ from imagegen.evaluation.faces import FID_FACES, face_figures
 from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, without_bars
 from imagegen.models.classic_gan import DcganGenerator, MlpGenerator
+from imagegen.store import ModelStore
 
 __all__ = ["evaluate_digits", "evaluate_faces"]
 

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, split
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.digits import mnist
 from imagegen.data.faces import faces
 from imagegen.data.pictures import Sources
@@ -27,6 +26,7 @@ from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 from imagegen.models.diffusion import SOLVERS, TIMESTEPS, Denoiser, denoise, q_sample, velocity
 from imagegen.models.perceptual import load_squeezenet
+from imagegen.store import ModelStore
 
 __all__ = ["draw", "evaluate_digits", "evaluate_faces", "loss_figures"]
 

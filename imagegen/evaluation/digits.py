@@ -9,7 +9,6 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.digits import mnist
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
@@ -20,6 +19,7 @@ from imagegen.evaluation.measures import Figures, figure
 from imagegen.evaluation.neighbours import precision_recall
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 from imagegen.models.gan import ConditionalGenerator
+from imagegen.store import ModelStore
 
 __all__ = ["digit_figures", "evaluate_classifier", "evaluate_discriminator", "evaluate_gan"]
 

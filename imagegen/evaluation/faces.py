@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.emoji import emoji
 from imagegen.data.faces import ATTRIBUTES, faces
 from imagegen.data.pictures import Sources
@@ -21,6 +20,7 @@ from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, area_under_curve, copies, figure
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.perceptual import SqueezeNet, load_squeezenet
+from imagegen.store import ModelStore
 
 __all__ = [
     "FaceFeatures",

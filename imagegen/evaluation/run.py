@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import InputError
 from imagegen.evaluation import classic_gan, diffusion, digits, faces, sr, style, text_to_image, vae
 from imagegen.evaluation.curves import charts
 from imagegen.evaluation.measures import Figures
+from imagegen.store import ModelStore
 
 __all__ = ["EVALUATIONS", "evaluate"]
 

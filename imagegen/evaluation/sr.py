@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.folders import pictures_in
 from imagegen.data.photos import cropped, shrunk, spoilt
 from imagegen.data.pictures import Sources
@@ -23,6 +22,7 @@ from imagegen.evaluation.measures import Figures, figure
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import SqueezeNet, feature_distance, load_squeezenet
 from imagegen.models.sr import psnr, ssim, upscale
+from imagegen.store import ModelStore
 from imagegen.tasks.sr import FAITHFUL, PLEASING
 
 __all__ = ["evaluate_sr", "evaluate_sr_real", "perceptual_distance"]

@@ -14,7 +14,6 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import photos
 from imagegen.data.pictures import Sources
 from imagegen.data.styles import squares, styles
@@ -23,6 +22,7 @@ from imagegen.evaluation.measures import Figures, figure
 from imagegen.models.gatys import gatys
 from imagegen.models.perceptual import load_vgg
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork, Objective
+from imagegen.store import ModelStore
 
 __all__ = ["Judge", "evaluate_fast", "evaluate_features"]
 

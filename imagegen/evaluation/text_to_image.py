@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.captions import TRAITS, describe
 from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces, kept_out
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, figure
+from imagegen.store import ModelStore
 
 __all__ = ["draw", "evaluate_text_to_image", "seen_share", "shown_over_real", "with_traits"]
 

@@ -8,7 +8,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn, split
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.digits import mnist
 from imagegen.data.faces import faces
 from imagegen.data.pictures import Sources
@@ -19,6 +18,7 @@ from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, copies, figure, without_bars
 from imagegen.models import vae
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
+from imagegen.store import ModelStore
 
 __all__ = [
     "evaluate_autoencoder",

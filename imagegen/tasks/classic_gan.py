@@ -7,9 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import fit_memory, picture_noise
 from imagegen.models.classic_gan import DcganGenerator, MlpGenerator
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.gan import MAX_COUNT
 

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import generators
 from imagegen.errors import InputError
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.diffusion import SOLVERS, Denoiser, denoise
 from imagegen.models.gan import CLASSES
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 
 __all__ = [

@@ -10,13 +10,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import SIDE
 from imagegen.devices import generators, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.classifier import DigitClassifier
 from imagegen.models.diffusion import SCHEDULES, SOLVERS, TIMESTEPS, betas, predict, q_sample, solver
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.diffusion import (
     AUTOENCODER,

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import SIDE
 from imagegen.devices import generators
 from imagegen.engines.engine import Engine, Painted
@@ -19,6 +18,7 @@ from imagegen.images import MAX_PIXELS, to_pictures, to_tensor
 from imagegen.models.diffusion import SOLVERS, betas, q_sample, solve, solver
 from imagegen.models.inpainting import cells, keep_outside, without_seam
 from imagegen.models.text import SCHEDULE, guided
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.engines import asked, engine_named
 from imagegen.tasks.text_to_image import (

@@ -7,7 +7,6 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS, fit_memory, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.classifier import DigitClassifier
@@ -18,6 +17,7 @@ from imagegen.models.gan import (
     spherical,
     truncate,
 )
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 
 __all__ = [

@@ -14,11 +14,11 @@ from typing import Any
 
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import shrunk, spoilt
 from imagegen.errors import InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, from_json, picture_sha256, to_json
+from imagegen.store import ModelStore
 from imagegen.tasks import editing, sr
 from imagegen.tasks.registry import TASKS, request_of
 from imagegen.tasks.sr_truth import made_small

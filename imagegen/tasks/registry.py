@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore, golden_output
+from imagegen.checkpoints import golden_output
 from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import Recipe, picture_sha256, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import classic_gan, diffusion, editing, gan, sr, style, style_slow, text_to_image, vae, vae_pictures
 
 __all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "verify"]

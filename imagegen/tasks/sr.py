@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.models.sr import SuperResolver, upscale
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.tiles import TileStep, in_tiles
 

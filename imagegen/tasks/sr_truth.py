@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from PIL import Image, ImageChops
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import cropped, shrunk
 from imagegen.errors import InputError
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import feature_distance
 from imagegen.models.sr import SCALE, luma, psnr, ssim
+from imagegen.store import ModelStore
 from imagegen.tasks.sr import MAX_PIXELS
 
 __all__ = ["FEATURES", "SMALLEST", "TruthStep", "Verdict", "given_back", "judge", "made_small"]

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.checkpoints import ASSETS, ModelStore
+from imagegen.checkpoints import ASSETS
 from imagegen.errors import InputError
 from imagegen.models.style import FastStyle
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.style_slow import MIN_SIZE, check_picture, fitted
 from imagegen.tasks.tiles import TileStep, in_tiles

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models.gatys import ADAM, LBFGS, gatys
 from imagegen.models.perceptual import Vgg19, load_vgg, vgg_is_here
 from imagegen.models.style import FeatureNetwork, Objective, gram
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 
 __all__ = [

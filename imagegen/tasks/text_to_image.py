@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.captions import lexicon
 from imagegen.data.lexicon import Lexicon
 from imagegen.devices import SEEDS, generators
@@ -16,6 +15,7 @@ from imagegen.engines.engine import AUTO, Engine, Painted
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, betas, solve
 from imagegen.models.text import LENGTH, SCHEDULE, Guided, guided, token_ids
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.engines import asked, engine_named
 

@@ -10,11 +10,11 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import fit_memory, picture_noise
 from imagegen.errors import InputError
 from imagegen.models import vae
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 
 __all__ = [

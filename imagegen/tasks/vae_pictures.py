@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models import vae
 from imagegen.models.gan import spherical
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.gan import MAX_FRAMES
 from imagegen.tasks.vae import DIGITS, FACES, PICTURES, PLAIN, VaeRequest, VaeStep, network

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.faces import ATTRIBUTES, faces, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
@@ -19,6 +18,7 @@ from imagegen.devices import choose_device, generators, picture_noise
 from imagegen.errors import InputError
 from imagegen.models import diffusion
 from imagegen.models.autoencoder import FaceAutoencoder
+from imagegen.store import ModelStore
 from imagegen.training.recipe import Export, Step, follow, warm_cosine
 
 __all__ = ["DigitDiffusionRecipe", "FaceDiffusionRecipe", "denoising_loss", "latents_of"]

@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 
 from imagegen.cards import Card
-from imagegen.checkpoints import Checkpoint, ModelStore, write_checkpoint
+from imagegen.checkpoints import Checkpoint, write_checkpoint
 from imagegen.data.pictures import Sources
 from imagegen.evaluation.curves import thinned
 from imagegen.images import to_pictures
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import TASKS, Task, recipe_of
 from imagegen.training.recipe import Export
 from imagegen.training.recipes import build

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.captions import LANGUAGES, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
@@ -24,6 +23,7 @@ from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import BOS, EOS, LENGTH, TextToImage, make_pipeline, make_tokenizer, token_ids
+from imagegen.store import ModelStore
 from imagegen.training.diffusion import denoising_loss, latents_of
 from imagegen.training.recipe import Export, Step, follow
 

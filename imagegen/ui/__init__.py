@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import ImageGenError
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks.text_to_image import CHECKPOINT
 from imagegen.ui import diffusion, diffusion_views, editing, gan, journey, sr, style, text_to_image, vae

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, TIMESTEPS, predict, predict_noise, predict_x0
 from imagegen.recipes import from_link
+from imagegen.store import ModelStore
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of, request_of

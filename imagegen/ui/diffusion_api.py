@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import grid, to_pictures
 from imagegen.models.diffusion import SCHEDULES
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.evaluation.curves import loss_curve, solver_table
 from imagegen.images import grid, to_pictures, to_tensor
 from imagegen.models.diffusion import SCHEDULES, TIMESTEPS, betas, snr
 from imagegen.recipes import Recipe, to_link, to_png, to_webp_animation
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks.diffusion_experiments import ForwardStep, OtherLabels, RaceStep, RoundTripStep

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.engines.engine import Painted
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, q_sample
 from imagegen.models.inpainting import cells, keep_outside, without_seam
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import editing as task
 from imagegen.tasks import text_to_image as words

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_tensor
+from imagegen.store import ModelStore
 from imagegen.tasks import editing as task
 from imagegen.tasks import text_to_image as words
 from imagegen.ui import editing_views as views

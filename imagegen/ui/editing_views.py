@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.engines.engine import Painted
 from imagegen.errors import InputError
 from imagegen.images import grid, to_pictures, to_tensor
 from imagegen.models.diffusion import betas
 from imagegen.models.text import SCHEDULE
 from imagegen.recipes import Recipe, to_link, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import editing as task
 from imagegen.tasks.registry import TASKS, recipe_of

@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 import torch
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_digit, to_pictures, to_tensor
 from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
+from imagegen.store import ModelStore
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of, request_of
 from imagegen.ui.bringing import pad_and_upload

@@ -8,9 +8,9 @@ import gradio as gr
 import torch
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_digit, to_pictures
 from imagegen.recipes import to_png, to_webp_animation
+from imagegen.store import ModelStore
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.inputs import Picture

@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_pictures
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import gan as task
 from imagegen.tasks.classic_gan import DCGAN, FACES, MLP

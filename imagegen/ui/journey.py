@@ -12,10 +12,10 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import open_picture
 from imagegen.recipes import picture_sha256, read_recipe, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import journey as task
 from imagegen.ui.bringing import EXAMPLES, STYLES, example
 from imagegen.ui.language import T

@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.evaluation.curves import thinned
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, widget

@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models import sr as networks
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import sr as task
 from imagegen.tasks import sr_truth, tiles
 from imagegen.tasks.registry import TASKS, recipe_of

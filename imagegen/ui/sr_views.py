@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import shrunk, spoilt
 from imagegen.evaluation.curves import TRADE
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.sr import SCALE
+from imagegen.store import ModelStore
 from imagegen.tasks import checks, sr_truth
 from imagegen.tasks import sr as task
 from imagegen.tasks.sr_truth import Verdict, made_small

@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.models.gatys import gatys
 from imagegen.models.style import Objective, gram
+from imagegen.store import ModelStore
 from imagegen.tasks import style_slow as slow
 from imagegen.tasks.style import FAST
 from imagegen.ui import style_views as views

@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import style as task
 from imagegen.tasks import style_slow as slow
 from imagegen.tasks.registry import TASKS, recipe_of

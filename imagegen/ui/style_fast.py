@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures
 from imagegen.recipes import Recipe, to_link, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import style as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.tasks.tiles import TileStep

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import Recipe, to_link, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import style_slow as slow
 from imagegen.tasks.registry import TASKS, recipe_of

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.engines.engine import AUTO
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, predict_x0
 from imagegen.models.text import guided
 from imagegen.recipes import from_link
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import request_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import grid, to_pictures
 from imagegen.recipes import Recipe, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
 from imagegen.ui.widgets import handed_over, plain_png

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.engines.engine import Painted
 from imagegen.images import to_pictures
 from imagegen.recipes import Recipe, to_link, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui.widgets import data_url, plain_png

@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.vae import bernoulli_log_likelihood, gaussian_log_likelihood, kl_per_latent, reparametrise
 from imagegen.recipes import from_link
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures

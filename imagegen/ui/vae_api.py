@@ -9,11 +9,11 @@ import gradio as gr
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.errors import InputError
 from imagegen.images import grid, to_pictures
 from imagegen.recipes import to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures

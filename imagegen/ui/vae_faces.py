@@ -4,9 +4,9 @@ from typing import Any
 
 import gradio as gr
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures
+from imagegen.store import ModelStore
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
 from imagegen.ui import vae_views as views

@@ -7,10 +7,10 @@ from typing import Any, cast
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import grid, to_pictures
 from imagegen.recipes import Recipe, to_link, to_png, to_webp_animation
+from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import vae as task
 from imagegen.tasks.registry import TASKS, Task, recipe_of

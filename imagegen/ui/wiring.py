@@ -15,10 +15,10 @@ import gradio as gr
 from anyio import to_thread
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import ImageGenError
 from imagegen.recipes import Recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.journey import MAX_SIDE
 from imagegen.ui.inputs import Json
 from imagegen.ui.language import T, explain, locale, visitor_language

@@ -16,9 +16,9 @@ from gradio_client.exceptions import AppError
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures
 from imagegen.recipes import Recipe, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
 
 SIDE = 28

@@ -16,10 +16,10 @@ from e2e.visiting import digit_picture
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SCHEDULES, betas
 from imagegen.recipes import Recipe, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
 
 

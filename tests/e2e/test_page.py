@@ -14,9 +14,9 @@ from e2e.visiting import CHECKPOINTS, slowed
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_pictures
 from imagegen.recipes import read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
 
 pytestmark = pytest.mark.browser

@@ -14,9 +14,9 @@ from e2e.visiting import Answer, assert_refused, encoded, photo
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import picture_sha256, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import sr
 from imagegen.tasks.registry import replay
 from imagegen.tasks.sr_truth import judge, made_small

@@ -12,9 +12,9 @@ from e2e.visiting import assert_refused
 from made_up_style import STYLES
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import open_picture, to_tensor
 from imagegen.recipes import read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
 
 

@@ -20,9 +20,9 @@ from gradio_client import Client, handle_file
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import to_digit, to_pictures
 from imagegen.recipes import read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
 from imagegen.tasks.registry import replay

@@ -18,9 +18,9 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import open_picture, to_tensor
 from imagegen.recipes import Recipe, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
 
 NAME = "text_to_image"

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.digits import mnist
 from imagegen.data.pictures import Pictures
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
 from imagegen.models.gan import ConditionalDiscriminator, ConditionalGenerator
+from imagegen.store import ModelStore
 
 
 @pytest.fixture(scope="session")

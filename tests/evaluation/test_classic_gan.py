@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.classic_gan import evaluate_digits
@@ -13,6 +13,7 @@ from imagegen.evaluation.digits import digit_figures
 from imagegen.evaluation.features import as_saved
 from imagegen.evaluation.measures import without_bars
 from imagegen.models.classic_gan import DcganGenerator
+from imagegen.store import ModelStore
 
 
 def test_what_is_judged_is_picture_i_of_seed_i(store: ModelStore, data_root: Path) -> None:

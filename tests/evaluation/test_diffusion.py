@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation import diffusion
@@ -29,6 +29,7 @@ from imagegen.evaluation.measures import Figures
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.diffusion import SOLVERS, Denoiser, velocity
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
+from imagegen.store import ModelStore
 
 DIGITS = {"channels": [8, 8]}
 FACES = {"picture": [2, 8, 8], "labels": 17, "channels": [8, 8], "patch": 1, "clip": None}

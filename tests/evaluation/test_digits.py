@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.digits import mnist
 from imagegen.data.pictures import Sources
 from imagegen.devices import picture_noise
@@ -14,6 +13,7 @@ from imagegen.evaluation.digits import (
     evaluate_gan,
 )
 from imagegen.evaluation.features import as_saved
+from imagegen.store import ModelStore
 
 
 def test_classifier_figures(store: ModelStore, data_root: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.emoji import emoji
 from imagegen.data.faces import ATTRIBUTES, faces, made_up_faces
 from imagegen.data.pictures import Sources
@@ -28,6 +28,7 @@ from imagegen.evaluation.measures import equal_error_threshold
 from imagegen.models.attributes import FaceAttributes
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
+from imagegen.store import ModelStore
 
 TRAIN, TEST = 12, 10
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.pictures import Sources
 from imagegen.errors import CheckpointError, InputError
 from imagegen.evaluation.curves import fid_name, solver_table
 from imagegen.evaluation.digits import evaluate_classifier
 from imagegen.evaluation.measures import Figures, figure
 from imagegen.evaluation.run import EVALUATIONS, evaluate
+from imagegen.store import ModelStore
 
 
 def test_figures_are_written_into_the_card_and_others_stay(store: ModelStore, data_root: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.folders import pictures_in
 from imagegen.data.photos import cropped, shrunk
 from imagegen.data.pictures import Sources
@@ -20,6 +20,7 @@ from imagegen.evaluation.sr import evaluate_sr, evaluate_sr_real, perceptual_dis
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
 from imagegen.models.sr import SuperResolver, psnr
+from imagegen.store import ModelStore
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.photos import made_up_photos
 from imagegen.data.pictures import Sources
 from imagegen.data.styles import made_up_styles
@@ -13,6 +13,7 @@ from imagegen.errors import InputError
 from imagegen.evaluation import style
 from imagegen.models.perceptual import VGG_FILE, Vgg19
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork
+from imagegen.store import ModelStore
 
 
 @pytest.fixture

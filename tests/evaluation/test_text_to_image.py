@@ -8,7 +8,7 @@ import torch
 from made_up_data import TEST_FACES, write_sources
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.captions import TRAITS
 from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces
 from imagegen.data.pictures import Pictures, Sources
@@ -23,6 +23,7 @@ from imagegen.evaluation.text_to_image import (
 from imagegen.models.attributes import FaceAttributes
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import TextToImage, make_pipeline, make_tokenizer, token_ids
+from imagegen.store import ModelStore
 
 CARD = Card("Made up.", "other", "noise")
 COUNT, PAIR_COUNT = 2 * len(TRAITS), 4

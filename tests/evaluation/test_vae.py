@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.digits import mnist
 from imagegen.data.pictures import Sources
 from imagegen.evaluation.measures import area_under_curve, copies
@@ -19,6 +19,7 @@ from imagegen.evaluation.vae import (
     roughness,
 )
 from imagegen.models.vae import Vae
+from imagegen.store import ModelStore
 
 TINY = {"z_dim": 2, "widths": (2, 4), "hidden": 8, "depth": 1}
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import picture_noise
 from imagegen.models.attention import AttentionRecorder
+from imagegen.store import ModelStore
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 import torch
 from on_device import agreement, evicted, streamed
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import fit_memory
 from imagegen.errors import DeviceError
+from imagegen.store import ModelStore
 from imagegen.tasks import diffusion, gan
 from imagegen.ui.wiring import last_step
 

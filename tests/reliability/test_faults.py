@@ -19,8 +19,9 @@ from playwright.sync_api import Browser, expect
 from reliability.how_many import FULL
 from safetensors.torch import load_file, save_file
 
-from imagegen.checkpoints import Checkpoint, ModelStore
+from imagegen.checkpoints import Checkpoint
 from imagegen.errors import CheckpointError
+from imagegen.store import ModelStore
 
 ROOT = Path(__file__).parents[2]
 STEP = 2**16

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
+from imagegen.store import ModelStore
 from imagegen.tasks.classic_gan import DCGAN, FACES, MLP, ClassicGanRequest, run
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import SEEDS, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SOLVERS, q_sample
+from imagegen.store import ModelStore
 from imagegen.tasks import diffusion
 from imagegen.tasks.diffusion import DIGITS, FACES, DiffusionRequest, DiffusionStep, DigitRequest, FaceRequest
 

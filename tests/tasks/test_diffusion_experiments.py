@@ -9,11 +9,11 @@ import torch
 from exact_denoiser import ExactDenoiser
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SCHEDULES, SOLVERS, TIMESTEPS, betas
+from imagegen.store import ModelStore
 from imagegen.tasks import diffusion
 from imagegen.tasks.diffusion import AUTOENCODER, DIGITS, DiffusionRequest, DigitRequest, FaceRequest
 from imagegen.tasks.diffusion_experiments import (

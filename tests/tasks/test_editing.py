@@ -12,13 +12,13 @@ import torch
 from serving import ROOT
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.diffusion import SOLVERS, betas, q_sample
 from imagegen.models.text import SCHEDULE
 from imagegen.recipes import picture_sha256, read_recipe, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import editing, text_to_image
 from imagegen.tasks.editing import EditRequest, EditStep, InpaintRequest, fitted
 from imagegen.tasks.registry import TASKS, recipe_of, replay, sample_from

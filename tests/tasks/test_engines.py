@@ -10,12 +10,12 @@ from made_up_pipelines import add_sd
 from PIL import Image
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.engines.openai_images import OpenAIImages
 from imagegen.engines.pipelines import Pipeline
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import Recipe, from_json, to_json
+from imagegen.store import ModelStore
 from imagegen.tasks import editing
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.editing import EditRequest, InpaintRequest

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
+from imagegen.store import ModelStore
 from imagegen.tasks import gan
 from imagegen.tasks.gan import GanRequest, GanStep, ScoreRequest, WalkRequest, WalkStep
 

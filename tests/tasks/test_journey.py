@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import Recipe, picture_sha256
+from imagegen.store import ModelStore
 from imagegen.tasks import journey
 from imagegen.tasks.journey import Journey, Leg, Seen, from_link, journey_of, remembered, seen, to_link, travel
 from imagegen.tasks.registry import TASKS, recipe_of

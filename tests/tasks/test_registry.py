@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import SEEDS
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import from_json, from_link, picture_sha256, read_recipe, to_json, to_link, to_png
+from imagegen.store import ModelStore
 from imagegen.tasks import registry
 from imagegen.tasks.registry import TASKS, Task, recipe_of, replay, request_of, sample, sample_from, verify
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import CheckpointError, ImageGenError, InputError
 from imagegen.images import to_pictures
 from imagegen.models.sr import upscale
+from imagegen.store import ModelStore
 from imagegen.tasks import sr
 from imagegen.tasks.sr import FAITHFUL, PLEASING, REAL, PleasingRequest, RealRequest, UpscaleRequest
 

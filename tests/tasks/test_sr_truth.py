@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import shrunk, spoilt
 from imagegen.errors import InputError
 from imagegen.images import to_tensor
 from imagegen.models.sr import psnr, ssim
+from imagegen.store import ModelStore
 from imagegen.tasks import sr_truth
 from imagegen.tasks.sr_truth import FEATURES, Verdict, given_back, judge, made_small
 

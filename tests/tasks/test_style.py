@@ -9,10 +9,10 @@ import torch
 from made_up_style import STYLES
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.recipes import picture_sha256
+from imagegen.store import ModelStore
 from imagegen.tasks import style
 from imagegen.tasks.registry import TASKS, recipe_of, replay
 from imagegen.tasks.style import FAST, OWN, StyleRequest

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models.perceptual import VGG_BLOCKS
 from imagegen.recipes import picture_sha256
+from imagegen.store import ModelStore
 from imagegen.tasks import style_slow as slow
 from imagegen.tasks.registry import TASKS, recipe_of, replay
 from imagegen.tasks.style_slow import STYLE_LAYERS, LayersRequest, SlowRequest, SlowStep

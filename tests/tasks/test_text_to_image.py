@@ -18,11 +18,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import Checkpoint, ModelStore
+from imagegen.checkpoints import Checkpoint
 from imagegen.devices import SEEDS, picture_noise
 from imagegen.errors import ImageGenError, InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SOLVERS, q_sample
+from imagegen.store import ModelStore
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.text_to_image import CHECKPOINT, TextToImageRequest, TextToImageStep, read
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import SEEDS, picture_noise
 from imagegen.errors import CheckpointError, InputError
 from imagegen.models.vae import picture
+from imagegen.store import ModelStore
 from imagegen.tasks import vae
 from imagegen.tasks.registry import TASKS, recipe_of, replay, sample
 from imagegen.tasks.vae import DecodeRequest, DigitRequest, FaceRequest, PlaneRequest, VaeRequest, VaeStep

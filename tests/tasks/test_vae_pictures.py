@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagegen.checkpoints import ModelStore
 from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models.vae import (
@@ -20,6 +19,7 @@ from imagegen.models.vae import (
     picture,
     reparametrise,
 )
+from imagegen.store import ModelStore
 from imagegen.tasks import vae, vae_pictures
 from imagegen.tasks.vae import DIGITS, FACES, PICTURES, PLAIN, DigitRequest, FaceRequest, PlaneRequest, VaeRequest
 from imagegen.tasks.vae_pictures import (

@@ -6,12 +6,12 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.digits import mnist
 from imagegen.data.pictures import Sources
 from imagegen.errors import TrainingError
 from imagegen.evaluation.features import reference_statistics
 from imagegen.recipes import read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import TASKS, verify
 from imagegen.training import gan
 from imagegen.training.loop import Options, train

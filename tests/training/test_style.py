@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imagegen.cards import Card
-from imagegen.checkpoints import ModelStore, write_checkpoint
+from imagegen.checkpoints import write_checkpoint
 from imagegen.data.photos import made_up_photos
 from imagegen.data.pictures import Sources
 from imagegen.data.styles import made_up_styles, squares, styles
 from imagegen.errors import InputError
 from imagegen.models.perceptual import VGG_FILE, Vgg19
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, FeatureNetwork, Objective
+from imagegen.store import ModelStore
 from imagegen.training import style
 from imagegen.training.recipe import Recipe, Step
 from imagegen.training.recipes import build

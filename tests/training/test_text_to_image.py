@@ -14,7 +14,7 @@ from made_up_data import TRAINING_FACES, write_sources
 from torch import Tensor
 
 from imagegen.cards import Card
-from imagegen.checkpoints import Checkpoint, ModelStore, write_checkpoint
+from imagegen.checkpoints import Checkpoint, write_checkpoint
 from imagegen.data.emoji import emoji
 from imagegen.data.faces import faces, kept_out
 from imagegen.data.pictures import Pictures, Sources
@@ -23,6 +23,7 @@ from imagegen.images import open_picture, to_tensor
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import LENGTH
 from imagegen.recipes import read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay, verify
 from imagegen.tasks.text_to_image import TextToImageRequest, known_words
 from imagegen.training import text_to_image

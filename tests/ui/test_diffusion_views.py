@@ -14,13 +14,13 @@ import torch
 from made_up_diffusion import FIDS, LOSSES
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.devices import SEEDS
 from imagegen.errors import InputError
 from imagegen.images import to_pictures
 from imagegen.models.diffusion import SCHEDULES, TIMESTEPS
 from imagegen.recipes import from_link, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of, request_of

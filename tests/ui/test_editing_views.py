@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import open_picture, to_pictures, to_tensor
 from imagegen.recipes import from_link, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import editing as task
 from imagegen.ui import editing_views as views
 from imagegen.ui.widgets import plain_png

@@ -10,8 +10,8 @@ import torch
 from made_up_gans import STEPS, add_time_lapse
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import CheckpointError
+from imagegen.store import ModelStore
 from imagegen.ui import gan_trainings
 from imagegen.ui.lapse import POINTS, lapse_of, moment
 

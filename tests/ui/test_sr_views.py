@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.photos import shrunk, spoilt
 from imagegen.errors import InputError
 from imagegen.evaluation.curves import TRADE
 from imagegen.images import to_tensor
+from imagegen.store import ModelStore
 from imagegen.tasks import sr as task
 from imagegen.tasks.sr_truth import judge
 from imagegen.ui import sr_views as views

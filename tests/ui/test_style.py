@@ -14,10 +14,10 @@ from made_up_style import STYLES
 from PIL import Image
 from serving import ROOT
 
-from imagegen.checkpoints import ModelStore
 from imagegen.errors import InputError
 from imagegen.images import to_tensor
 from imagegen.recipes import read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import style_slow as slow
 from imagegen.ui import style_fast
 from imagegen.ui import style_views as views
@@ -28,7 +28,7 @@ PAGES = """
 import sys
 from pathlib import Path
 import gradio as gr, torch
-from imagegen.checkpoints import ModelStore
+from imagegen.store import ModelStore
 from imagegen.ui import add_tab
 
 for folder in sys.argv[1:]:

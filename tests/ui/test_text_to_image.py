@@ -15,7 +15,7 @@ import json, sys
 from pathlib import Path
 import gradio as gr
 import torch
-from imagegen.checkpoints import ModelStore
+from imagegen.store import ModelStore
 from imagegen.ui import add_tab
 
 told = []

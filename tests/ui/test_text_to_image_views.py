@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from imagegen.checkpoints import ModelStore
 from imagegen.images import open_picture, to_tensor
 from imagegen.recipes import from_link
+from imagegen.store import ModelStore
 from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import replay, request_of
 from imagegen.tasks.text_to_image import Reading, TextToImageRequest, TextToImageStep, Token

@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegen.checkpoints import ModelStore
 from imagegen.data.faces import ATTRIBUTES
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import to_pictures
 from imagegen.recipes import from_link, read_recipe
+from imagegen.store import ModelStore
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
 from imagegen.tasks.registry import recipe_of, replay, request_of
