@@ -10,7 +10,17 @@ from typing import Any
 from imagegen.engines.running import SOLVERS
 from imagegen.errors import CheckpointError
 
-__all__ = ["INDEX", "can_edit", "parts_of", "pipeline_class", "side_of", "sizes_of", "solvers_of", "weights_of"]
+__all__ = [
+    "INDEX",
+    "can_edit",
+    "check_channels",
+    "parts_of",
+    "pipeline_class",
+    "side_of",
+    "sizes_of",
+    "solvers_of",
+    "weights_of",
+]
 
 INDEX = "model_index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -99,6 +109,24 @@ def _config(folder: Path, part: str, name: str = "config.json") -> dict[str, Any
         return dict(json.loads((folder / part / name).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def check_channels(name: str, folder: Path) -> None:
+    """A U-Net made for inpainting or for instructions takes a picture beside the noise, and paints nothing from words.
+
+    Raises:
+        CheckpointError: it is one.
+    """
+    takes = _config(folder, "unet").get("in_channels")
+    latents = _config(folder, "vae").get("latent_channels", takes)
+    if takes != latents:
+        raise CheckpointError(
+            "{name} needs a picture beside every prompt: its U-Net takes {takes} channels, of which {latents} are noise. "
+            "Take the model that it was made from; inpainting works with that too.",
+            name=name,
+            takes=takes,
+            latents=latents,
+        )
 
 
 def solvers_of(folder: Path) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from imagegen.engines.engine import AUTO, Asked, Painted
 from imagegen.engines.folders import (
     INDEX,
     can_edit,
+    check_channels,
     parts_of,
     pipeline_class,
     side_of,
@@ -70,6 +71,7 @@ class Pipeline:
         self.dtype = dtype or _precision(device, transformer="transformer" in parts)
         self.weights, self.variant = weights_of(self.name, files, parts, half=self.dtype != torch.float32)
         cls = pipeline_class(self.name, class_name, parts)
+        check_channels(self.name, folder)
         self.accepted = set(inspect.signature(cls.__call__).parameters)
         if "callback_on_step_end" not in self.accepted:
             raise CheckpointError("{name} is a {kind}, which tells nothing of its steps.", name=name, kind=class_name)

@@ -383,6 +383,14 @@ def test_a_folder_that_paints_nothing_is_refused(
         Pipeline(copied, CPU, "copy")
 
 
+def test_a_unet_that_needs_a_picture_is_refused(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "copy"))
+    config = copied / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"in_channels": 9}))
+    with pytest.raises(CheckpointError, match="needs a picture beside every prompt: its U-Net takes 9 channels"):
+        Pipeline(copied, CPU, "copy")
+
+
 def test_row_20_damaged_weights_are_named(folder: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(folder, tmp_path / "copy"))
     weights = copied / "unet" / "diffusion_pytorch_model.safetensors"
