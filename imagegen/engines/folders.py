@@ -121,8 +121,8 @@ def check_channels(name: str, folder: Path) -> None:
     latents = _config(folder, "vae").get("latent_channels", takes)
     if takes != latents:
         raise CheckpointError(
-            "{name} needs a picture beside every prompt: its U-Net takes {takes} channels, of which {latents} are noise. "
-            "Take the model that it was made from; inpainting works with that too.",
+            "{name} needs a picture beside every prompt: its U-Net takes {takes} channels, of which {latents} are "
+            "noise. Take the model that it was made from; inpainting works with that too.",
             name=name,
             takes=takes,
             latents=latents,
