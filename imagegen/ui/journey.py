@@ -14,7 +14,7 @@ from PIL import Image
 
 from imagegen.errors import InputError
 from imagegen.images import open_picture
-from imagegen.recipes import picture_sha256, read_recipe, to_png
+from imagegen.recipes import picture_sha256, read_recipe, to_link, to_png
 from imagegen.store import ModelStore
 from imagegen.tasks import journey as task
 from imagegen.ui.bringing import EXAMPLES, STYLES, example
@@ -95,6 +95,7 @@ def _show(travelling: Travelling | None, visit: tuple[task.Seen, ...]) -> tuple[
         "opens": recipe is not None and not recipe.inputs,  # without a picture that a recipe only names
         "trip": task.to_link(journey) if journey else None,
         "stops": len(journey.legs) if journey else 0,
+        "last": to_link(recipe) if recipe and journey and journey.legs[-1].recipe == recipe else None,
     }
     return {"png": png, "made": made}, entry, visit
 

@@ -1,6 +1,6 @@
 // The pictures of this visit, newest first: each can travel again, be saved with its recipe or open its tab; and the
 // whole trip as one link. They are kept by the browser until it is closed, for opening a recipe loads the page anew.
-const { t, node, save, copy, onLanguage } = window.imagegen;
+const { t, node, save, copy, setTrip, onLanguage } = window.imagegen;
 const KEY = "imagegen_album";
 const MOST = 24;
 const RECIPE = /imagegen:recipe="([\w-]+)"/;
@@ -20,6 +20,7 @@ function remember() {
 function take(value) {
   if (!value?.id) return;
   trip = value.trip ? { link: value.trip, stops: value.stops } : null;
+  if (value.last && !value.opens) setTrip(value.last, value.trip);
   if (!entries.some((entry) => entry.id === value.id)) {
     entries = [{ id: value.id, png: value.png, task: value.task, opens: value.opens }, ...entries].slice(0, MOST);
     remember();

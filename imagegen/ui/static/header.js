@@ -3,8 +3,7 @@ const { t, node, language, setLanguage, setTheme, onLanguage, copy, link } = win
 
 function shareLink() {
   const url = new URL(location.pathname, location.origin);
-  const recipe = link();
-  if (recipe) url.searchParams.set("recipe", recipe);
+  for (const [name, value] of Object.entries(link())) url.searchParams.set(name, value);
   return url.href;
 }
 

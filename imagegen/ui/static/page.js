@@ -110,10 +110,16 @@ window.imagegen = (() => {
     return node("figure", { class: "chart" }, node("figcaption", {}, title, ...names), root);
   }
 
-  // What "Copy link" copies: of the tab that is looked at, what was made there last.
+  // What "Copy link" copies: of the tab that is looked at, what was made there last. A recipe only names the pictures it
+  // was made from; where the visit's trip holds them, the trip is the link that opens.
   const links = new Map();
+  const trips = new Map();
   const setLink = (element, link) => links.set(element.closest("[role=tabpanel]"), link);
-  const link = () => [...links].find(([panel]) => panel.checkVisibility())?.[1];
+  const setTrip = (recipe, trip) => trips.set(recipe, trip);
+  function link() {
+    const recipe = [...links].find(([panel]) => panel.checkVisibility())?.[1];
+    return trips.has(recipe) ? { trip: trips.get(recipe) } : recipe ? { recipe } : {};
+  }
 
   function save(url, name) {
     node("a", { href: url, download: name }).click();
@@ -131,5 +137,5 @@ window.imagegen = (() => {
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
-  return { t, language, setLanguage, onLanguage, onSeen, setTheme, node, picture, ruler, compare, chart, save, copy, setLink, link };
+  return { t, language, setLanguage, onLanguage, onSeen, setTheme, node, picture, ruler, compare, chart, save, copy, setLink, setTrip, link };
 })();
