@@ -1,12 +1,14 @@
 """Serving the page: how Gradio is started so that nothing is open, sent or kept that nobody asked for."""
 
+import atexit
 import logging
 import os
 import secrets
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, NoReturn, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -99,8 +101,8 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
     return _greeting(settings, local_url, share_url, auth)
 
 
-def wait(blocks: gr.Blocks) -> None:
-    """Serve until SIGTERM or Ctrl+C, then stop accepting and give what is streaming a moment to end."""
+def wait(blocks: gr.Blocks) -> NoReturn:
+    """Serve until SIGTERM or Ctrl+C, then stop accepting, give what is streaming a moment to end, and exit with 0."""
 
     def stop(*_: Any) -> None:
         blocks.server.config.timeout_graceful_shutdown = GRACE
@@ -110,6 +112,10 @@ def wait(blocks: gr.Blocks) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     blocks.block_thread()
+    # Python itself would be taken apart now, and PyTorch aborts where it meets that in a thread that still computes.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _reach_own_server_directly(host: str) -> None:

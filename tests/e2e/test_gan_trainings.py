@@ -56,6 +56,7 @@ def test_three_generators_follow_one_seed_and_one_minute(page: Page) -> None:
 def test_a_training_is_played_and_another_one_chosen(page: Page) -> None:
     unfold(page, "gan.lapse.title")
     lapse = page.locator("#gan-lapse .lapse")
+    lapse.scroll_into_view_if_needed()  # nothing is read before it is seen
     expect(lapse).to_have_attribute("data-drawn", at("gan-mnist", "6300"))
     expect(lapse.locator(".chart .cursor")).to_have_count(3)
     slider, image = lapse.locator("input[type=range]"), lapse.locator("figure > img")
@@ -90,6 +91,7 @@ def test_the_autoencoders_show_how_they_learned(page: Page) -> None:
     open_tab(page, "vae.tab")
     unfold(page, "vae.lapse.title")
     lapse = page.locator("#vae-lapse .lapse")
+    lapse.scroll_into_view_if_needed()  # nothing is read before it is seen
     expect(lapse).to_have_attribute("data-drawn", at("vae-mnist", "32000"))
     lapse.locator("input[type=range]").press("Home")
     expect(lapse).to_have_attribute("data-drawn", at("vae-mnist", "0"))

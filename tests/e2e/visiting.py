@@ -58,7 +58,8 @@ def running(
         yield App(_greeting(process, log), log, process.pid)
     finally:
         process.terminate()
-        assert process.wait(timeout=PATIENCE) == 0
+        code = process.wait(timeout=PATIENCE)
+        assert code == 0, f"exit code {code}:\n{log.read_text()}"
 
 
 def _greeting(process: subprocess.Popen[bytes], log: Path) -> str:

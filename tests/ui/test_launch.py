@@ -13,16 +13,19 @@ import pytest
 from gradio_client import Client
 from serving import LOOPBACK, ROOT, WATCH, address, free_port, serving, start
 
-# An app with an echo and a long run; its arguments after the port are fields of Settings.
+# An app with an echo and a run whose second step takes a minute; its arguments after the port are fields of Settings.
 APP = """
 import sys, time
 import gradio as gr
+import torch
 from imagegen.ui.launch import DELETE_CACHE, Settings, launch, wait
 
 def run():
-    for step in range(600):
-        time.sleep(0.1)
-        yield step
+    yield 1
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        torch.nn.functional.conv2d(torch.ones(1, 8, 96, 96), torch.ones(8, 8, 3, 3))
+    yield 2
 
 with gr.Blocks(delete_cache=DELETE_CACHE, analytics_enabled=False) as blocks:
     text, number = gr.Textbox(), gr.Number()
@@ -85,7 +88,7 @@ def test_flags_and_environment(
     assert {name: read[name] for name in expected} == expected
 
 
-def test_sigterm_in_a_run_ends_the_app_with_exit_0() -> None:
+def test_sigterm_while_a_network_computes_ends_the_app_with_exit_0() -> None:
     with start("-c", APP, str(free_port())) as process:
         client = Client(address(process), verbose=False, analytics_enabled=False)
         job = client.submit(api_name="/run")
