@@ -1,7 +1,7 @@
 """A journey: the pictures that travelled through one visit, each made from those before it, as a link that replays it.
 
-What a visitor brought is in the link only where it is small, as a drawing is; example photos go by their names. All
-else is made again from its recipe.
+What a visitor brought is in the link only where it is small, as a drawing or a mask is; example photos go by their
+names. All else is made again from its recipe.
 """
 
 import base64
@@ -41,8 +41,8 @@ __all__ = [
 MAX_SIDE = 1024
 """Pixels of a picture that travels; a larger one is made smaller."""
 MAX_STOPS = 8
-MAX_START_BYTES = 8_000
-"""Of a PNG that a link carries."""
+MAX_START_BYTES, MAX_DRAWN_BYTES = 8_000, 14_000
+"""Of a PNG that a link carries, and of all of them."""
 MAX_LINK, MAX_JSON = 24_000, 64_000
 """Characters of a link, and bytes that it may unpack to."""
 FORMAT_VERSION = 1
@@ -56,8 +56,9 @@ READY: dict[str, Callable[[Image.Image], Image.Image]] = {
 }
 """How tabs make the travelling picture ready for a request."""
 
-Source = tuple[int | str, str]
-"""Where a picture that went into a request came from: an earlier stop or an example's name, and a key of `READY`."""
+Source = tuple[int | str | bytes, str]
+"""Where a picture that went into a request came from, an earlier stop, an example's name or a PNG of its own, and a key
+of `READY`."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Journey:
                 raise _unreadable()
             for whence, ready in leg.sources:
                 earlier = type(whence) is int and 0 <= whence < index
-                if ready not in READY or not (earlier or isinstance(whence, str)):
+                if ready not in READY or not (earlier or isinstance(whence, str | bytes)):
                     raise _unreadable()
 
 
@@ -121,12 +122,19 @@ class Seen:
         return next(iter(self.names))
 
 
-def seen(picture: Image.Image, recipe: Recipe | None, before: Sequence[Seen], examples: Mapping[str, str]) -> Seen:
+def seen(
+    picture: Image.Image,
+    recipe: Recipe | None,
+    before: Sequence[Seen],
+    examples: Mapping[str, str],
+    mask: Image.Image | None = None,
+) -> Seen:
     """A picture that has become the travelling one.
 
     Args:
         before: those of this visit, oldest first.
         examples: SHA-256 -> name, of pictures that every app has.
+        mask: under which it was painted.
     """
     names: dict[str, str] = {}
     for key, ready in READY.items():
@@ -134,20 +142,33 @@ def seen(picture: Image.Image, recipe: Recipe | None, before: Sequence[Seen], ex
             names.setdefault(picture_sha256(ready(picture)), key)
         except InputError:  # too small to be made smaller
             continue
-    return Seen(_leg(picture, recipe, before, examples, next(iter(names))), names)
-
-
-def _leg(
-    picture: Image.Image, recipe: Recipe | None, before: Sequence[Seen], examples: Mapping[str, str], sha256: str
-) -> Leg | None:
     if recipe is None:
-        if sha256 in examples:
-            return Leg(example=examples[sha256])
-        file = io.BytesIO()
-        picture.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
-        exact = picture_sha256(open_picture(file.getvalue())) == sha256
-        return Leg(drawing=file.getvalue()) if exact and len(file.getvalue()) <= MAX_START_BYTES else None
+        return Seen(_brought(picture, next(iter(names)), examples), names)
+    return Seen(_made(recipe, before, examples, mask), names)
+
+
+def _brought(picture: Image.Image, sha256: str, examples: Mapping[str, str]) -> Leg | None:
+    if sha256 in examples:
+        return Leg(example=examples[sha256])
+    drawing = _small(picture)
+    return Leg(drawing=drawing) if drawing else None
+
+
+def _small(picture: Image.Image) -> bytes | None:
+    """The picture as a PNG that a link can carry, if there is one."""
+    file = io.BytesIO()
+    picture.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
+    exact = picture_sha256(open_picture(file.getvalue())) == picture_sha256(picture)
+    return file.getvalue() if exact and len(file.getvalue()) <= MAX_START_BYTES else None
+
+
+def _made(recipe: Recipe, before: Sequence[Seen], examples: Mapping[str, str], mask: Image.Image | None) -> Leg | None:
     sources = [_source(name, before, examples) for name in recipe.inputs]
+    if mask is not None and (drawing := _small(mask)):
+        own = picture_sha256(mask)
+        sources = [
+            (drawing, "whole") if name == own else source for name, source in zip(recipe.inputs, sources, strict=True)
+        ]
     if any(source is None for source in sources):
         return None
     return Leg(recipe=recipe, sources=tuple(source for source in sources if source is not None))
@@ -166,8 +187,13 @@ def journey_of(visit: Sequence[Seen]) -> Journey | None:
     kept: set[int] = set()
     for index in reversed(range(len(visit))):
         needed = _needed(visit, index)
-        if needed and len(kept | needed) <= MAX_STOPS:
-            kept |= needed
+        together = kept | needed
+        if (
+            needed
+            and len(together) <= MAX_STOPS
+            and sum(_drawn_bytes(visit[i].leg) for i in together) <= MAX_DRAWN_BYTES
+        ):
+            kept = together
     order = sorted(kept)
     legs = []
     for index in order:
@@ -190,6 +216,13 @@ def remembered(visit: Sequence[Seen], most: int) -> tuple[Seen, ...]:
         return replace(picture, leg=None if lost else replace(picture.leg, sources=sources))
 
     return tuple(map(moved, visit[gone:]))
+
+
+def _drawn_bytes(leg: Leg | None) -> int:
+    """Of PNGs that a link would carry for this stop."""
+    if leg is None:
+        return 0
+    return len(leg.drawing or b"") + sum(len(whence) for whence, _ in leg.sources if isinstance(whence, bytes))
 
 
 def _needed(visit: Sequence[Seen], index: int) -> set[int]:
@@ -216,7 +249,7 @@ def travel(journey: Journey, store: ModelStore, example: Callable[[str], Image.I
         if recipe is None:
             picture = example(leg.example) if leg.example else open_picture(leg.drawing or b"")
         else:
-            whole = [arrived[w] if isinstance(w, int) else example(w) for w, _ in leg.sources]
+            whole = [_whole(whence, arrived, example) for whence, _ in leg.sources]
             ready = [READY[key](picture) for picture, (_, key) in zip(whole, leg.sources, strict=True)]
             recipe = replace(recipe, inputs=tuple(map(picture_sha256, ready)))
             request = request_of(recipe, store, [to_tensor(picture.convert("RGB")) for picture in ready])
@@ -230,6 +263,14 @@ def travel(journey: Journey, store: ModelStore, example: Callable[[str], Image.I
         yield Arrival(index, total, 1.0, picture, recipe)
 
 
+def _whole(
+    whence: int | str | bytes, arrived: Sequence[Image.Image], example: Callable[[str], Image.Image]
+) -> Image.Image:
+    if isinstance(whence, bytes):
+        return open_picture(whence)
+    return arrived[whence] if isinstance(whence, int) else example(whence)
+
+
 def _share(step: Any) -> float:
     index, total = getattr(step, "index", 1), getattr(step, "total", 1)
     return min(1.0, index / max(1, total))
@@ -240,11 +281,12 @@ def to_link(journey: Journey) -> str:
     stops: list[dict[str, Any]] = []
     for leg in journey.legs:
         if leg.recipe is not None:
-            stops.append({"recipe": to_json(leg.recipe), "from": [list(source) for source in leg.sources]})
+            sources = [[_packed(w) if isinstance(w, bytes) else w, ready] for w, ready in leg.sources]
+            stops.append({"recipe": to_json(leg.recipe), "from": sources})
         elif leg.example is not None:
             stops.append({"example": leg.example})
         else:
-            stops.append({"png": base64.b64encode(leg.drawing or b"").decode()})
+            stops.append(_packed(leg.drawing or b""))
     text = json.dumps({"v": FORMAT_VERSION, "stops": stops}, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).rstrip(b"=").decode()
 
@@ -270,14 +312,22 @@ def from_link(text: str) -> Journey:
 
 def _read(stop: Any) -> Leg:
     if "recipe" in stop:
-        sources = tuple((whence, str(ready)) for whence, ready in stop["from"])
+        sources = tuple((_unpacked(w) if isinstance(w, dict) else w, str(ready)) for w, ready in stop["from"])
         return Leg(recipe=from_json(str(stop["recipe"])), sources=sources)
     if "example" in stop:
         return Leg(example=str(stop["example"]))
-    drawing = base64.b64decode(str(stop["png"]), validate=True)
-    if len(drawing) > MAX_START_BYTES:
+    return Leg(drawing=_unpacked(stop))
+
+
+def _packed(png: bytes) -> dict[str, str]:
+    return {"png": base64.b64encode(png).decode()}
+
+
+def _unpacked(content: Mapping[str, Any]) -> bytes:
+    png = base64.b64decode(str(content["png"]), validate=True)
+    if len(png) > MAX_START_BYTES:
         raise _unreadable()
-    return Leg(drawing=drawing)
+    return png
 
 
 def _unreadable() -> InputError:

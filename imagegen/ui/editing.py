@@ -208,7 +208,7 @@ class _Tab:
             else:
                 yield NOTHING
         seconds = time.monotonic() - started
-        made = self._in_turn(views.made, step, recipe)
+        made = self._in_turn(views.made, request, step, recipe)
         if isinstance(step, Painted):  # its frames take long, and nobody waits for them to see the picture
             yield views.film(request, moments, previews(step.images), made, seconds), made
         frames: list[str] = []
@@ -232,7 +232,7 @@ class _Tab:
                 yield NOTHING
                 last = step
             recipe = views.recipe(request, self.store)
-            pictures.append(data_url(to_png(self._in_turn(views.made, last, recipe).picture, recipe)))
+            pictures.append(data_url(to_png(self._in_turn(views.made, request, last, recipe).picture, recipe)))
             names = [f"{each:g}" for each in STRENGTHS[:at]]
             sheet: dict[str, Any] = {"pictures": pictures, "names": names, "index": at, "total": len(STRENGTHS)}
             yield sheet | ({"links": []} if at == len(STRENGTHS) else {})

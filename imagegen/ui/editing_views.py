@@ -102,8 +102,9 @@ def recipe(request: task.EditRequest, store: ModelStore) -> Recipe:
     return recipe_of(TASKS[name], request, store)
 
 
-def made(step: Step, recipe: Recipe) -> Travelling:
-    return Travelling(to_pictures(step.images)[0], recipe)
+def made(request: task.EditRequest, step: Step, recipe: Recipe) -> Travelling:
+    mask = to_pictures(request.mask)[0] if isinstance(request, task.InpaintRequest) else None
+    return Travelling(to_pictures(step.images)[0], recipe, mask)
 
 
 def moment(step: Step) -> Moment | None:

@@ -82,7 +82,7 @@ def _show(travelling: Travelling | None, visit: tuple[task.Seen, ...]) -> tuple[
     if travelling is None:
         return None, gr.skip(), gr.skip()
     picture, recipe = travelling.picture, travelling.recipe
-    now = task.seen(picture, recipe, visit, _examples())
+    now = task.seen(picture, recipe, visit, _examples(), travelling.mask)
     if now.sha256 not in {before.sha256 for before in visit}:
         visit = task.remembered((*visit, now), MAX_VISIT)
     png = data_url(to_png(picture, recipe) if recipe else plain_png(picture))

@@ -59,10 +59,12 @@ class Travelling:
     Args:
         picture: as it was drawn, uploaded or made; made smaller where a side is longer than 1024.
         recipe: what made it, or None for a picture from outside.
+        mask: under which it was painted, if under one.
     """
 
     picture: Image.Image
     recipe: Recipe | None = None
+    mask: Image.Image | None = None
 
     def __post_init__(self) -> None:
         self.picture.thumbnail((MAX_SIDE, MAX_SIDE))  # it is kept for each visitor and goes back to the page

@@ -43,15 +43,18 @@ class Visit:
         self.seen: tuple[Seen, ...] = ()
         self.pictures: list[Image.Image] = []
 
-    def brings(self, picture: Image.Image, recipe: Recipe | None = None) -> Image.Image:
-        self.seen = (*self.seen, seen(picture, recipe, self.seen, EXAMPLES))
+    def brings(
+        self, picture: Image.Image, recipe: Recipe | None = None, mask: Image.Image | None = None
+    ) -> Image.Image:
+        self.seen = (*self.seen, seen(picture, recipe, self.seen, EXAMPLES, mask))
         self.pictures.append(picture)
         return picture
 
     def makes(self, task: str, **values: Any) -> Image.Image:
         request = TASKS[task].request(**values)
         *_, last = TASKS[task].run(request, self.store)
-        return self.brings(to_pictures(last.images[:1])[0], recipe_of(TASKS[task], request, self.store))
+        mask = to_pictures(values["mask"])[0] if "mask" in values else None
+        return self.brings(to_pictures(last.images[:1])[0], recipe_of(TASKS[task], request, self.store), mask)
 
     def journey(self) -> Journey:
         found = journey_of(self.seen)
@@ -89,6 +92,30 @@ def test_a_whole_trip_is_made_again_from_its_link(store: ModelStore) -> None:
         assert stop.picture is not None
         assert near(stop.picture, picture)
     assert stops[1].recipe == planned.legs[1].recipe
+
+
+def test_a_mask_travels_in_the_link(store: ModelStore) -> None:
+    visit = Visit(store)
+    face = visit.makes("text-to-image", prompt="a man", steps=2)
+    mask = Image.new("RGB", (64, 64))
+    ImageDraw.Draw(mask).ellipse((10, 20, 40, 30), fill="white")
+    painted = visit.makes("inpaint", picture=to_tensor(face), mask=to_tensor(mask), steps=2)
+    planned = from_link(to_link(visit.journey()))
+    *_, stop = travel(planned, store, example)
+    assert stop.picture is not None
+    assert stop.picture.tobytes() == painted.tobytes()
+    photo = Image.merge("RGB", [Image.effect_noise((64, 64), 120) for _ in range(3)])
+    visit.makes("inpaint", picture=to_tensor(face), mask=to_tensor(photo), steps=2)
+    assert visit.seen[-1].leg is None  # no more than a photo that is brought
+
+
+def test_a_link_holds_no_more_drawings_than_it_can_be_opened_with() -> None:
+    visit: tuple[Seen, ...] = ()
+    for _ in range(4):
+        picture = Image.effect_noise((80, 80), 120)
+        visit = (*visit, seen(picture, None, visit, EXAMPLES))
+    assert all(each.leg is not None for each in visit)
+    assert len(from_link(to_link(journey_of(visit) or Journey(()))).legs) == 2
 
 
 def test_an_example_goes_by_its_name_and_a_photo_is_never_in_a_link(store: ModelStore) -> None:

@@ -64,7 +64,7 @@ def test_the_film_holds_every_step_and_the_picture_before_and_after(mode: str, c
         assert isinstance(step, task.EditStep)
         seen = [step.decode(step.x_t), step.decode(step.seen), step.images][:columns]
         assert (shown(frame) - torch.cat(seen, dim=3)).abs().max() <= 1.01 / 255
-    made = views.made(steps[-1], views.recipe(request, store))
+    made = views.made(request, steps[-1], views.recipe(request, store))
     film = views.film(request, moments, frames, made, 1.5)
     assert (film["index"], film["total"], film["seconds"], film["guidance"]) == (3, 3, 1.5, 3)
     assert film["timesteps"] == [599, 399, 199]
