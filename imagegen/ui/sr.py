@@ -10,7 +10,7 @@ from PIL import Image
 from imagegen.errors import InputError
 from imagegen.images import to_pictures, to_tensor
 from imagegen.models import sr as networks
-from imagegen.recipes import to_png
+from imagegen.recipes import to_link, to_png
 from imagegen.store import ModelStore
 from imagegen.tasks import sr as task
 from imagegen.tasks import sr_truth, tiles
@@ -127,6 +127,6 @@ class _Tab:
         kind = next(each for each in TASKS.values() if each.request is type(request))
         recipe = recipe_of(kind, request, self.store)
         if asked.get("take"):
-            yield {"kind": "taken"}, Travelling(picture, recipe)
+            yield {"kind": "taken", "link": to_link(recipe)}, Travelling(picture, recipe)
         else:
             yield {"kind": "file", "png": data_url(to_png(picture, recipe))}, gr.skip()

@@ -1,5 +1,5 @@
 // From noise to a picture: the newest step while it runs, then every step to scrub through, with the curves at its t.
-const { t, node, picture, chart, copy, save, onLanguage, setLink } = window.imagegen;
+const { t, node, picture, chart, copy, save, onLanguage, onSeen, setLink } = window.imagegen;
 const { still, code } = props;
 const STRIP = 12; // pictures at most
 const PANELS = ["x_t", "noise", "x0"];
@@ -126,11 +126,9 @@ function draw() {
 }
 
 // The first visit needs no click: the run starts by the page's own button, with whatever its controls say.
-new IntersectionObserver(([entry], observer) => {
-  if (!entry.isIntersecting) return;
-  observer.disconnect();
+onSeen(element.querySelector(".denoise"), () => {
   if (!value) setTimeout(() => document.querySelector("#diff-run")?.click(), 50);
-}).observe(element.querySelector(".denoise"));
+});
 
 watch("value", draw);
 onLanguage(show);

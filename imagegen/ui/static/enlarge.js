@@ -1,5 +1,5 @@
 // A picture four times as large: it fills in tile by tile over bicubic interpolation, and a slider mixes two networks.
-const { t, node, picture, compare, save, onLanguage } = window.imagegen;
+const { t, node, picture, compare, save, onLanguage, setLink } = window.imagegen;
 const { there } = props;
 const BICUBIC = "bicubic";
 let about = null; // what is enlarged
@@ -42,6 +42,7 @@ function tell() {
 
 async function begin(value) {
   [about, done, at] = [value, null, { index: 0, total: 1 }];
+  setLink(element, undefined);
   const low = await picture(value.bicubic);
   sheets = { [BICUBIC]: sheet(low, value.size) };
   for (const name of value.names) sheets[name] = sheet(low, value.size);
@@ -141,7 +142,10 @@ function draw() {
   note();
 }
 
-const handlers = { start: begin, tile: fill, done: finish, new: come, file: ({ png }) => save(png, "enlarged.png") };
+const handlers = {
+  start: begin, tile: fill, done: finish, new: come,
+  file: ({ png }) => save(png, "enlarged.png"), taken: ({ link }) => setLink(element, link),
+};
 
 // One after the other, as they came: each may have pictures to decode.
 watch("value", () => {
@@ -151,8 +155,8 @@ watch("value", () => {
 share.addEventListener("input", slide);
 
 // The first visit needs no click, and neither does a picture that came while another tab was open.
-new IntersectionObserver(([entry]) => {
-  if (entry.isIntersecting) setTimeout(run, 50);
+new IntersectionObserver((entries) => {
+  if (entries.at(-1).isIntersecting) setTimeout(run, 50);
 }).observe(element.querySelector(".enlarge"));
 
 onLanguage(draw);
