@@ -86,6 +86,21 @@ def assert_everything_in_place(page: Page) -> None:
     assert not [key for key in KEYS if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text)]
 
 
+def unfold_everything(page: Page) -> None:
+    """Open what is folded in the tab that is looked at."""
+    folded = page.locator("button.label-wrap:not(.open):visible")
+    while folded.count():
+        press(folded.first)
+
+
+def assert_in_place_in_both_themes(page: Page) -> None:
+    for _ in "light", "dark":
+        page.evaluate("scrollTo(0, 0)")
+        page.locator("#theme").click()
+        page.wait_for_timeout(SETTLED)
+        assert_everything_in_place(page)
+
+
 def drag(page: Page, element: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
     """With the mouse, between two places given as shares of the element's width and height."""
     element.scroll_into_view_if_needed()

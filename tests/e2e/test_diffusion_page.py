@@ -10,7 +10,7 @@ from e2e.browsing import (
     RUN,
     SETTLED,
     Visitor,
-    assert_everything_in_place,
+    assert_in_place_in_both_themes,
     choose,
     denoised,
     drag,
@@ -18,6 +18,7 @@ from e2e.browsing import (
     panels,
     press,
     set_number,
+    unfold_everything,
     words,
 )
 from e2e.visiting import slowed
@@ -177,14 +178,8 @@ def test_a_drawing_is_drowned_brought_back_and_everything_has_its_place(tab: Pag
         assert seconds > 0
     assert len(set(sources(race.locator(".lanes img")))) == 3
 
-    folded = tab.locator("button.label-wrap:not(.open):visible")
-    while folded.count():
-        folded.first.click()
-    for _ in "light", "dark":
-        tab.evaluate("scrollTo(0, 0)")
-        tab.locator("#theme").click()
-        tab.wait_for_timeout(SETTLED)
-        assert_everything_in_place(tab)
+    unfold_everything(tab)
+    assert_in_place_in_both_themes(tab)
     tab.eval_on_selector_all(".code pre, .formula", "all => all.forEach((element) => element.remove())")
     text = tab.locator("body").inner_text()
     if language == "zh-CN":

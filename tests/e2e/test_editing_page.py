@@ -10,11 +10,12 @@ import pytest
 from e2e.browsing import (
     RUN,
     SETTLED,
-    assert_everything_in_place,
+    assert_in_place_in_both_themes,
     drag,
     open_tab,
     press,
     set_number,
+    unfold_everything,
     words,
 )
 from e2e.tiny import Tiny
@@ -155,14 +156,8 @@ def test_both_modes_and_everything_has_its_place(tab: Page, language: str) -> No
     press(tab.locator("#edit-mode label").nth(0))
     expect(tab.locator(".brush")).to_have_attribute("data-mode", "part", timeout=RUN)
     press(tab.locator(".edited summary"))
-    folded = tab.locator("button.label-wrap:not(.open):visible")
-    while folded.count():
-        folded.first.click()
-    for _ in "light", "dark":
-        tab.evaluate("scrollTo(0, 0)")
-        tab.locator("#theme").click()
-        tab.wait_for_timeout(SETTLED)
-        assert_everything_in_place(tab)
+    unfold_everything(tab)
+    assert_in_place_in_both_themes(tab)
     tab.eval_on_selector_all(".code pre, .phrases", "all => all.forEach((element) => element.remove())")
     text = tab.locator("body").inner_text()
     if code == "zh":

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from e2e.browsing import SETTLED, Visitor, assert_everything_in_place
+from e2e.browsing import SETTLED, Visitor, assert_everything_in_place, unfold_everything
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -40,9 +40,7 @@ def open_everything(page: Page) -> None:
     """Choose a digit and unfold what is folded, so that all there is to see is there."""
     page.locator(".cell").nth(3).click()
     page.locator(".verdict .bar").first.wait_for()
-    folded = page.locator("button.label-wrap:not(.open)")
-    while folded.count():
-        folded.first.click()
+    unfold_everything(page)
     page.wait_for_timeout(SETTLED)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.browsing import RUN, Visitor, assert_everything_in_place, drag, open_tab, press
+from e2e.browsing import RUN, Visitor, assert_everything_in_place, drag, open_tab, press, unfold_everything
 from e2e.visiting import App, running
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -111,7 +111,5 @@ def test_faces_have_their_place_on_a_phone(page: Page) -> None:
     press(page.locator("#vae-model").get_by_text("人脸"))
     for name in ("encoding", "between", "moved", "latents", "sum"):
         drawn(page.locator(f".{name}"))
-    folded = page.locator("button.label-wrap:not(.open):visible")
-    while folded.count():
-        press(folded.first)
+    unfold_everything(page)
     assert_everything_in_place(page)

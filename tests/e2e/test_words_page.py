@@ -9,7 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, choose, open_tab, press, set_number, words
+from e2e.browsing import (
+    RUN,
+    SETTLED,
+    Visitor,
+    assert_in_place_in_both_themes,
+    choose,
+    open_tab,
+    press,
+    set_number,
+    unfold_everything,
+    words,
+)
 from e2e.tiny import Tiny
 from e2e.visiting import App, digit_picture
 from PIL import Image
@@ -205,14 +216,8 @@ def test_examples_and_comparisons_and_everything_has_its_place(tab: Page, langua
     assert len(set(pictures)) >= len(pictures) - 1, "the first and guidance 4 are the same picture"
 
     press(tab.locator(".happened summary"))
-    folded = tab.locator("button.label-wrap:not(.open):visible")
-    while folded.count():
-        folded.first.click()
-    for _ in "light", "dark":
-        tab.evaluate("scrollTo(0, 0)")
-        tab.locator("#theme").click()
-        tab.wait_for_timeout(SETTLED)
-        assert_everything_in_place(tab)
+    unfold_everything(tab)
+    assert_in_place_in_both_themes(tab)
     tab.eval_on_selector_all(
         ".code pre, .phrases, .heats, .tokens", "all => all.forEach((element) => element.remove())"
     )
