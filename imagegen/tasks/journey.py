@@ -41,8 +41,8 @@ __all__ = [
 MAX_SIDE = 1024
 """Pixels of a picture that travels; a larger one is made smaller."""
 MAX_STOPS = 8
-MAX_START_BYTES, MAX_DRAWN_BYTES = 8_000, 14_000
-"""Of a PNG that a link carries, and of all of them."""
+MAX_START_BYTES = 8_000
+"""Of a PNG that a link carries."""
 MAX_LINK, MAX_JSON = 24_000, 64_000
 """Characters of a link, and bytes that it may unpack to."""
 FORMAT_VERSION = 1
@@ -127,14 +127,14 @@ def seen(
     recipe: Recipe | None,
     before: Sequence[Seen],
     examples: Mapping[str, str],
-    mask: Image.Image | None = None,
+    drawn: Image.Image | None = None,
 ) -> Seen:
     """A picture that has become the travelling one.
 
     Args:
         before: those of this visit, oldest first.
         examples: SHA-256 -> name, of pictures that every app has.
-        mask: under which it was painted.
+        drawn: by the visitor: the picture itself, or the mask that it was painted under.
     """
     names: dict[str, str] = {}
     for key, ready in READY.items():
@@ -143,29 +143,31 @@ def seen(
         except InputError:  # too small to be made smaller
             continue
     if recipe is None:
-        return Seen(_brought(picture, next(iter(names)), examples), names)
-    return Seen(_made(recipe, before, examples, mask), names)
+        return Seen(_brought(next(iter(names)), examples, drawn), names)
+    return Seen(_made(recipe, before, examples, drawn), names)
 
 
-def _brought(picture: Image.Image, sha256: str, examples: Mapping[str, str]) -> Leg | None:
+def _brought(sha256: str, examples: Mapping[str, str], drawn: Image.Image | None) -> Leg | None:
     if sha256 in examples:
         return Leg(example=examples[sha256])
-    drawing = _small(picture)
+    drawing = _small(drawn) if drawn else None
     return Leg(drawing=drawing) if drawing else None
 
 
 def _small(picture: Image.Image) -> bytes | None:
     """The picture as a PNG that a link can carry, if there is one."""
+    if picture.convert("RGB").getcolors(256) is None:  # more than a palette holds
+        return None
     file = io.BytesIO()
     picture.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
     exact = picture_sha256(open_picture(file.getvalue())) == picture_sha256(picture)
     return file.getvalue() if exact and len(file.getvalue()) <= MAX_START_BYTES else None
 
 
-def _made(recipe: Recipe, before: Sequence[Seen], examples: Mapping[str, str], mask: Image.Image | None) -> Leg | None:
+def _made(recipe: Recipe, before: Sequence[Seen], examples: Mapping[str, str], drawn: Image.Image | None) -> Leg | None:
     sources = [_source(name, before, examples) for name in recipe.inputs]
-    if mask is not None and (drawing := _small(mask)):
-        own = picture_sha256(mask)
+    if drawn is not None and (drawing := _small(drawn)):
+        own = picture_sha256(drawn)
         sources = [
             (drawing, "whole") if name == own else source for name, source in zip(recipe.inputs, sources, strict=True)
         ]
@@ -183,25 +185,29 @@ def _source(sha256: str, before: Sequence[Seen], examples: Mapping[str, str]) ->
 
 
 def journey_of(visit: Sequence[Seen]) -> Journey | None:
-    """The newest stops of a visit that can be made again, each with all that it was made from; None if none can."""
+    """The newest stops of a visit that can be made again, each with all that it was made from; None if none can.
+
+    They are as many as a link holds.
+    """
     kept: set[int] = set()
+    journey = None
     for index in reversed(range(len(visit))):
-        needed = _needed(visit, index)
-        together = kept | needed
-        if (
-            needed
-            and len(together) <= MAX_STOPS
-            and sum(_drawn_bytes(visit[i].leg) for i in together) <= MAX_DRAWN_BYTES
-        ):
-            kept = together
-    order = sorted(kept)
-    legs = []
+        together = kept | _needed(visit, index)
+        if len(together) == len(kept) or len(together) > MAX_STOPS:
+            continue
+        longer = Journey(tuple(_legs(visit, sorted(together))))
+        if len(_text(longer)) <= MAX_JSON and len(to_link(longer)) <= MAX_LINK:
+            kept, journey = together, longer
+    return journey
+
+
+def _legs(visit: Sequence[Seen], order: list[int]) -> Iterator[Leg]:
+    """These pictures of a visit, their sources counted anew."""
     for index in order:
         leg = visit[index].leg
         assert leg is not None
         moved = tuple((order.index(w), ready) if isinstance(w, int) else (w, ready) for w, ready in leg.sources)
-        legs.append(replace(leg, sources=moved))
-    return Journey(tuple(legs)) if legs else None
+        yield replace(leg, sources=moved)
 
 
 def remembered(visit: Sequence[Seen], most: int) -> tuple[Seen, ...]:
@@ -216,13 +222,6 @@ def remembered(visit: Sequence[Seen], most: int) -> tuple[Seen, ...]:
         return replace(picture, leg=None if lost else replace(picture.leg, sources=sources))
 
     return tuple(map(moved, visit[gone:]))
-
-
-def _drawn_bytes(leg: Leg | None) -> int:
-    """Of PNGs that a link would carry for this stop."""
-    if leg is None:
-        return 0
-    return len(leg.drawing or b"") + sum(len(whence) for whence, _ in leg.sources if isinstance(whence, bytes))
 
 
 def _needed(visit: Sequence[Seen], index: int) -> set[int]:
@@ -278,6 +277,11 @@ def _share(step: Any) -> float:
 
 def to_link(journey: Journey) -> str:
     """The journey as base64url of packed JSON, for the `trip` parameter of a link."""
+    return base64.urlsafe_b64encode(zlib.compress(_text(journey), 9)).rstrip(b"=").decode()
+
+
+def _text(journey: Journey) -> bytes:
+    """The journey as JSON."""
     stops: list[dict[str, Any]] = []
     for leg in journey.legs:
         if leg.recipe is not None:
@@ -287,8 +291,7 @@ def to_link(journey: Journey) -> str:
             stops.append({"example": leg.example})
         else:
             stops.append(_packed(leg.drawing or b""))
-    text = json.dumps({"v": FORMAT_VERSION, "stops": stops}, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).rstrip(b"=").decode()
+    return json.dumps({"v": FORMAT_VERSION, "stops": stops}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def from_link(text: str) -> Journey:

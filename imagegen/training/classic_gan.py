@@ -229,7 +229,7 @@ def dcgan_digits(size: str) -> ClassicGanRecipe:
 
 
 def dcgan_faces(size: str) -> ClassicGanRecipe:
-    """DCGAN at the size of the paper, or half as wide for a CPU."""
+    """DCGAN as wide as in PyTorch's tutorial, which is half of the paper, or half of that for a CPU."""
     large = size == "large"
     args: dict[str, Any] = {"start": 4, "widths": (512, 256, 128, 64) if large else (256, 128, 64, 32), "colours": 3}
     return ClassicGanRecipe(
@@ -241,8 +241,8 @@ def dcgan_faces(size: str) -> ClassicGanRecipe:
         steps=40_000 if large else 10_000,
         batch=128 if large else 64,
         betas=(0.5, 0.999),
-        summary="Draws faces of 64x64 from a code of 100 numbers: the DCGAN of Radford et al. (2015)"
-        + ("." if large else ", half as wide."),
+        summary="Draws faces of 64x64 from a code of 100 numbers: the DCGAN of Radford et al. (2015), "
+        + ("half as wide." if large else "a quarter as wide."),
     )
 
 

@@ -17,7 +17,7 @@ from imagegen.ui.language import LANGUAGES, T, i18n, locale
 from imagegen.ui.launch import DELETE_CACHE, Look, Settings
 from imagegen.ui.theme import theme
 from imagegen.ui.widgets import STATIC, widget
-from imagegen.ui.wiring import live
+from imagegen.ui.wiring import live, said
 
 __all__ = ["TABS", "add_tab", "create_app", "look", "warm_up"]
 
@@ -56,7 +56,7 @@ def add_tab(key: str, store: ModelStore, travelling: gr.State, tabs: gr.Tabs) ->
 
 def _open_tab(event: gr.EventData) -> Any:
     """The tab that a visitor chose to begin with."""
-    asked = event._data if isinstance(event._data, dict) else {}
+    asked = said(event)
     return gr.Tabs(selected=checks.choice("tab", asked.get("tab"), [*TABS]))
 
 

@@ -20,7 +20,7 @@ from imagegen.tasks.journey import MAX_SIDE
 from imagegen.ui.inputs import Picture
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, jpeg, picture_from_pad, widget
-from imagegen.ui.wiring import Travelling, live
+from imagegen.ui.wiring import Travelling, live, said
 
 __all__ = [
     "EXAMPLES",
@@ -131,11 +131,12 @@ def align_face(picture: Image.Image, eyes: object) -> Image.Image:
 
 
 def _take_example(event: gr.EventData) -> Any:
-    return Travelling(example(event._data.get("name") if isinstance(event._data, dict) else None))
+    return Travelling(example(said(event).get("name")))
 
 
 def _take_drawing(drawing: str) -> Any:
-    return Travelling(picture_from_pad(drawing))
+    picture = picture_from_pad(drawing)
+    return Travelling(picture, drawn=picture)
 
 
 def _take_upload(picture: Image.Image | None) -> Any:

@@ -22,7 +22,19 @@ from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.lapse import time_lapse
 from imagegen.ui.widgets import shown, source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import (
+    NOTHING,
+    Pace,
+    Travelling,
+    job,
+    last_step,
+    live,
+    on_open,
+    run_and_stop,
+    said,
+    seed_with_dice,
+    steps_in_turn,
+)
 
 __all__ = ["build"]
 
@@ -72,14 +84,14 @@ class _Tab:
                     [(T("diff.trip.nothing"), "nothing"), (T("diff.trip.same"), "same")],
                     value="nothing", label=T("diff.trip.ask"), elem_id="trip-ask",
                 )  # fmt: skip
-                trip_run, trip_stop = _buttons("diff.trip.run", "trip")
+                trip_run, trip_stop = run_and_stop("diff.trip.run", "trip")
             with gr.Column(scale=8, min_width=340):
                 self.trip = widget("trip")
         gr.Markdown(T("diff.race.title"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=260):
                 lanes = self._lanes()
-                race_run, race_stop = _buttons("diff.race.run", "race")
+                race_run, race_stop = run_and_stop("diff.race.run", "race")
             with gr.Column(scale=8, min_width=340):
                 self.race = widget("race", tables=views.solver_tables(store, self.models))
         with gr.Accordion(T("diff.lapse.title"), open=False):
@@ -110,7 +122,7 @@ class _Tab:
         seed = seed_with_dice("diff-", FIRST_SEED)
         with gr.Accordion(T("more"), open=False, elem_id="diff-more") as rest:
             eta = Slider(0, 1, 0, step=0.05, label=T("diff.eta"), info=T("diff.eta.info"), elem_id="eta")
-        run, stop = _buttons("diff.run", "diff")
+        run, stop = run_and_stop("diff.run", "diff")
         model.change(
             lambda name: (gr.update(visible=name == task.DIGITS), gr.update(visible=name == task.FACES)),
             model, [digit, traits], queue=False, api_visibility="private", show_progress="hidden",
@@ -170,7 +182,7 @@ class _Tab:
 
     def ask_otherwise(self, event: gr.EventData) -> Any:
         """The visitor looks at a step: what would have been seen there, had something else been asked for?"""
-        data = event._data if isinstance(event._data, dict) else {}
+        data = said(event)
         request = request_of(from_link(str(data.get("link", ""))), self.store)
         if not isinstance(request, task.DiffusionRequest):
             return gr.skip()
@@ -239,9 +251,3 @@ class _Tab:
 
     def _request(self, values: dict[str, Any]) -> task.DiffusionRequest:
         return views.request(self.models, **values)
-
-
-def _buttons(label: str, name: str) -> tuple[gr.Button, gr.Button]:
-    run = gr.Button(T(label), variant="primary", elem_id=f"{name}-run")
-    stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id=f"{name}-stop")
-    return run, stop

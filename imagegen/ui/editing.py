@@ -28,7 +28,18 @@ from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.text_to_image_views import previews
 from imagegen.ui.widgets import data_url, shown, source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import (
+    NOTHING,
+    Pace,
+    Travelling,
+    job,
+    live,
+    on_open,
+    run_and_stop,
+    said,
+    seed_with_dice,
+    steps_in_turn,
+)
 
 __all__ = ["build"]
 
@@ -82,7 +93,7 @@ class _Tab:
             with gr.Column(scale=5, min_width=320):
                 self.brush = widget("brush")
                 with gr.Column() as face:
-                    face_run, face_stop = _buttons("edit.face", "face", "secondary")
+                    face_run, face_stop = run_and_stop("edit.face", "face", variant="secondary")
                 with gr.Accordion(T("edit.bring"), open=False):
                     photo_and_examples(travelling, "edit-")
             with gr.Column(scale=4, min_width=320):
@@ -92,7 +103,7 @@ class _Tab:
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=260):
                 gr.Markdown(T("edit.strip.text"), elem_classes="hint")
-                strip_run, strip_stop = _buttons("edit.strip.run", "strengths")
+                strip_run, strip_stop = run_and_stop("edit.strip.run", "strengths")
             with gr.Column(scale=8, min_width=340):
                 self.strip = widget("abreast", elem_id="strengths")
         terms = gr.Markdown(T("words.terms"), elem_classes="hint")
@@ -127,7 +138,7 @@ class _Tab:
             elem_id="edit-prompt",
         )  # fmt: skip
         examples = widget("phrases", {language: list(each) for language, each in EXAMPLES.items()}, "edit-phrases")
-        run, stop = _buttons("edit.run", "edit")
+        run, stop = run_and_stop("edit.run", "edit")
         strength = Slider(
             0,
             1,
@@ -174,7 +185,7 @@ class _Tab:
         return {"mode": mode}, views.DEFAULTS[mode]
 
     def take_phrase(self, event: gr.EventData) -> tuple[str, Any]:
-        data = event._data if isinstance(event._data, dict) else {}
+        data = said(event)
         text = checks.text("prompt", data.get("text"), words.MAX_PROMPT)
         regions = {**EXAMPLES["en"], **EXAMPLES["zh"]}
         return text, {"region": regions.get(text), "run": True}
@@ -239,9 +250,3 @@ class _Tab:
 
     def _in_turn(self, work: Callable[..., R], *arguments: Any) -> R:
         return self.store.turn.run("job", partial(work, *arguments))
-
-
-def _buttons(label: str, name: str, variant: Any = "primary") -> tuple[gr.Button, gr.Button]:
-    run = gr.Button(T(label), variant=variant, elem_id=f"{name}-run")
-    stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id=f"{name}-stop")
-    return run, stop

@@ -104,7 +104,7 @@ def recipe(request: task.EditRequest, store: ModelStore) -> Recipe:
 
 def made(request: task.EditRequest, step: Step, recipe: Recipe) -> Travelling:
     mask = to_pictures(request.mask)[0] if isinstance(request, task.InpaintRequest) else None
-    return Travelling(to_pictures(step.images)[0], recipe, mask)
+    return Travelling(to_pictures(step.images)[0], recipe, drawn=mask)
 
 
 def moment(step: Step) -> Moment | None:

@@ -20,7 +20,7 @@ from imagegen.ui.gan_trainings import add_trainings
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, plain_png, source, widget
-from imagegen.ui.wiring import Controls, Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import Controls, Travelling, job, last_step, live, on_open, said, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
@@ -166,7 +166,7 @@ class _Tab:
 
     def choose(self, event: gr.EventData, chosen: int | None = None, **values: Any) -> tuple[Any, ...]:
         """Take a digit as the one that the sliders move and as the travelling picture; once more lets it go."""
-        clicked = event._data.get("index") if isinstance(event._data, dict) else None
+        clicked = said(event).get("index")
         request = _request(values, clicked if clicked != chosen else None)
         index = request.chosen
         step = last_step(task.run(request, self.store), self.store)

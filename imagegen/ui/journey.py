@@ -20,7 +20,7 @@ from imagegen.tasks import journey as task
 from imagegen.ui.bringing import EXAMPLES, STYLES, example
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, jpeg, plain_png, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, steps_in_turn
+from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, said, steps_in_turn
 
 __all__ = ["build"]
 
@@ -82,7 +82,7 @@ def _show(travelling: Travelling | None, visit: tuple[task.Seen, ...]) -> tuple[
     if travelling is None:
         return None, gr.skip(), gr.skip()
     picture, recipe = travelling.picture, travelling.recipe
-    now = task.seen(picture, recipe, visit, _examples(), travelling.mask)
+    now = task.seen(picture, recipe, visit, _examples(), travelling.drawn)
     if now.sha256 not in {before.sha256 for before in visit}:
         visit = task.remembered((*visit, now), MAX_VISIT)
     png = data_url(to_png(picture, recipe) if recipe else plain_png(picture))
@@ -108,7 +108,7 @@ def _smaller(picture: Image.Image, side: int) -> Image.Image:
 
 def _take_back(event: gr.EventData) -> Any:
     """A picture of this visit becomes the travelling one again; the page hands it back as it was saved."""
-    data = event._data if isinstance(event._data, dict) else {}
+    data = said(event)
     handed = data.get("png")
     if not isinstance(handed, str) or len(handed) > MAX_TAKEN:
         raise InputError(

@@ -20,7 +20,7 @@ from imagegen.ui.bringing import photo_and_examples
 from imagegen.ui.language import T
 from imagegen.ui.sr_api import add_endpoints
 from imagegen.ui.widgets import data_url, source, widget
-from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, said, steps_in_turn
 
 __all__ = ["build"]
 
@@ -118,7 +118,7 @@ class _Tab:
         """The picture at the slider's place, made again with its recipe: to download, or as the visitor's own."""
         if subject is None:
             raise InputError("There is no picture yet; draw one, upload one or make one first.")
-        asked = event._data if isinstance(event._data, dict) else {}
+        asked = said(event)
         request = views.request(subject, self.names, asked.get("pleasing", 0))
         for step in steps_in_turn(task.run(request, self.store), self.store, "job"):
             images = step.images

@@ -20,7 +20,7 @@ from imagegen.ui.language import T
 from imagegen.ui.style_api import add_endpoints
 from imagegen.ui.style_fast import FastSection
 from imagegen.ui.widgets import source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, run_and_stop, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
@@ -62,8 +62,7 @@ class _Tab:
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=260):
                 gr.Markdown(T("style.layers.text"), elem_classes="hint")
-                layers_run = gr.Button(T("style.layers.run"), variant="primary", elem_id="layers-run")
-                layers_stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="layers-stop")
+                layers_run, layers_stop = run_and_stop("style.layers.run", "layers")
             with gr.Column(scale=8, min_width=340):
                 self.layers = widget("layers", {"layers": slow.STYLE_LAYERS, "pictures": [None] * 10})
         gr.Markdown(T("style.terms"), elem_classes="hint")
@@ -95,8 +94,7 @@ class _Tab:
             [(T(f"style.start.{name}"), name) for name in starts], value="photo", label=T("style.start"),
             elem_id="style-start",
         )  # fmt: skip
-        run = gr.Button(T("style.run"), variant="primary", elem_id="style-run")
-        stop = gr.Button(T("style.stop"), variant="stop", visible=False, elem_id="style-stop")
+        run, stop = run_and_stop("style.run", "style", stop="style.stop")
         with gr.Accordion(T("more"), open=False):
             networks = slow.networks()
             features = gr.Radio(

@@ -24,7 +24,19 @@ from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.text_to_image_api import add_endpoints
 from imagegen.ui.widgets import source, widget
-from imagegen.ui.wiring import NOTHING, Pace, Travelling, job, live, on_open, seed_with_dice
+from imagegen.ui.wiring import (
+    JOB,
+    NOTHING,
+    Pace,
+    Travelling,
+    job,
+    live,
+    named,
+    on_open,
+    run_and_stop,
+    said,
+    seed_with_dice,
+)
 
 __all__ = ["build"]
 
@@ -82,7 +94,7 @@ class _Tab:
                         EXAMPLES["en"][3], label=T("words.compare.other"), lines=2, elem_id="words-other"
                     )
                     gr.Markdown(T("words.compare.text"), elem_classes="hint")
-                    compare_run, compare_stop = _buttons("words.compare.run", "compare")
+                    compare_run, compare_stop = run_and_stop("words.compare.run", "compare")
                 with gr.Column(scale=8, min_width=340):
                     self.compared = widget("abreast", elem_id="compared")
         with gr.Column() as guiding:
@@ -90,7 +102,7 @@ class _Tab:
             with gr.Row(equal_height=False):
                 with gr.Column(scale=3, min_width=260):
                     gr.Markdown(T("words.strip.text"), elem_classes="hint")
-                    strip_run, strip_stop = _buttons("words.strip.run", "strip")
+                    strip_run, strip_stop = run_and_stop("words.strip.run", "strip")
                 with gr.Column(scale=8, min_width=340):
                     self.strip = widget("abreast", elem_id="guidance-strip")
         self.parts |= {
@@ -102,7 +114,9 @@ class _Tab:
         job(compare_run, compare_stop, self.compare, {"other": other, **self.controls}, [self.compared])
         job(strip_run, strip_stop, self.compare_guidance, self.controls, [self.strip])
         live([self.painting.select], self.take, {"made": self.made}, [travelling])
-        live([self.painting.input], self.look_at, {}, [self.painting])
+        self.painting.input(
+            named(self.look_at, {}), [], [self.painting], show_progress="hidden", api_visibility="private", **JOB
+        )
         wanted = {name: self.controls[name] for name in ("engine", "size")}
         live([self.controls["engine"].change], self.adapt, wanted, [part for part, _ in self.parts.values()])
         on_open(self.open_link, [tabs, other, *self.controls.values()])
@@ -115,7 +129,7 @@ class _Tab:
             first.prompt, label=T("words.prompt"), info=T("words.prompt.info"), lines=2, elem_id="words-prompt"
         )
         examples = widget("phrases", EXAMPLES)
-        run, stop = _buttons("words.run", "words")
+        run, stop = run_and_stop("words.run", "words")
         count = Slider(1, SHOWN_COUNT, 1, step=1, label=T("words.count"), elem_id="words-count")
         guidance = Slider(
             0, task.MAX_GUIDANCE, first.guidance_scale, step=0.5, label=T("diff.guidance"),
@@ -170,18 +184,19 @@ class _Tab:
         yield sheet | views.notes(reading) | {"seconds": seconds}, made
         yield self._film(request, 0, reading, moments, step), gr.skip()  # nobody waits for it to see the picture
 
-    def look_at(self, event: gr.EventData) -> Any:
+    def look_at(self, event: gr.EventData) -> Iterator[Any]:
         """The film of another picture of the sheet, which is painted once more, alone."""
-        data = _data(event)
+        data = said(event)
         request = request_of(from_link(str(data.get("link", ""))), self.store)
         if not isinstance(request, task.TextToImageRequest):
-            return gr.skip()
+            return
         index = checks.whole("index", data.get("index"), 0, request.count - 1)
         reading = self._read(request)
         moments = []
         for step in views.steps([task.alone(request, index)], self.store):
             moments.append(self._in_turn(views.moment, step, reading))
-        return self._film(request, index, reading, moments, step)
+            yield NOTHING
+        yield self._film(request, index, reading, moments, step)
 
     def _film(
         self,
@@ -200,11 +215,11 @@ class _Tab:
         return {"film": film | {"again": not (engine and engine.remote)}}
 
     def take(self, event: gr.EventData, made: Sequence[Travelling]) -> Any:
-        index = _data(event).get("index")
+        index = said(event).get("index")
         return made[index] if isinstance(index, int) and 0 <= index < len(made) else gr.skip()
 
     def take_phrase(self, event: gr.EventData) -> Any:
-        return checks.text("prompt", _data(event).get("text"), task.MAX_PROMPT)
+        return checks.text("prompt", said(event).get("text"), task.MAX_PROMPT)
 
     def compare(self, other: str, **values: Any) -> Iterator[Any]:
         request = task.TextToImageRequest(**values | {"count": 1})
@@ -263,13 +278,3 @@ class _Tab:
 
     def _in_turn(self, work: Callable[..., R], *arguments: Any) -> R:
         return self.store.turn.run("job", partial(work, *arguments))
-
-
-def _data(event: gr.EventData) -> dict[str, Any]:
-    return event._data if isinstance(event._data, dict) else {}
-
-
-def _buttons(label: str, name: str) -> tuple[gr.Button, gr.Button]:
-    run = gr.Button(T(label), variant="primary", elem_id=f"{name}-run")
-    stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id=f"{name}-stop")
-    return run, stop

@@ -37,6 +37,8 @@ __all__ = [
     "live",
     "named",
     "on_open",
+    "run_and_stop",
+    "said",
     "seed_with_dice",
     "steps_in_turn",
 ]
@@ -59,12 +61,12 @@ class Travelling:
     Args:
         picture: as it was drawn, uploaded or made; made smaller where a side is longer than 1024.
         recipe: what made it, or None for a picture from outside.
-        mask: under which it was painted, if under one.
+        drawn: what the visitor drew for it: the picture itself, or the mask that it was painted under.
     """
 
     picture: Image.Image
     recipe: Recipe | None = None
-    mask: Image.Image | None = None
+    drawn: Image.Image | None = None
 
     def __post_init__(self) -> None:
         self.picture.thumbnail((MAX_SIDE, MAX_SIDE))  # it is kept for each visitor and goes back to the page
@@ -165,6 +167,19 @@ def job(
         ended(lambda: idle, None, [run, stop], queue=False, **options)
     stop.click(lambda: idle, None, [run, stop], cancels=[started], queue=False, **options)
     return started
+
+
+def run_and_stop(label: str, name: str, stop: str = "stop", variant: Any = "primary") -> tuple[gr.Button, gr.Button]:
+    """The two buttons of a `job`; `label` and `stop` are keys of the locales."""
+    return (
+        gr.Button(T(label), variant=variant, elem_id=f"{name}-run"),
+        gr.Button(T(stop), variant="stop", visible=False, elem_id=f"{name}-stop"),
+    )
+
+
+def said(event: gr.EventData) -> dict[str, Any]:
+    """What a widget of the page sent with an event, which may be anything."""
+    return event._data if isinstance(event._data, dict) else {}
 
 
 class Pace:

@@ -44,11 +44,14 @@ class Visit:
         self.pictures: list[Image.Image] = []
 
     def brings(
-        self, picture: Image.Image, recipe: Recipe | None = None, mask: Image.Image | None = None
+        self, picture: Image.Image, recipe: Recipe | None = None, drawn: Image.Image | None = None
     ) -> Image.Image:
-        self.seen = (*self.seen, seen(picture, recipe, self.seen, EXAMPLES, mask))
+        self.seen = (*self.seen, seen(picture, recipe, self.seen, EXAMPLES, drawn))
         self.pictures.append(picture)
         return picture
+
+    def draws(self, picture: Image.Image) -> Image.Image:
+        return self.brings(picture, drawn=picture)
 
     def makes(self, task: str, **values: Any) -> Image.Image:
         request = TASKS[task].request(**values)
@@ -70,7 +73,7 @@ def near(a: Image.Image, b: Image.Image) -> bool:
 
 def test_a_whole_trip_is_made_again_from_its_link(store: ModelStore) -> None:
     visit = Visit(store)
-    seven = visit.brings(drawing())
+    seven = visit.draws(drawing())
     style = to_tensor(EXAMPLE)
     painted = visit.makes("style", photo=to_tensor(seven), painting=style, style=("painting",), size=96)
     visit.makes("upscale", picture=to_tensor(painted))
@@ -113,7 +116,7 @@ def test_a_link_holds_no_more_drawings_than_it_can_be_opened_with() -> None:
     visit: tuple[Seen, ...] = ()
     for _ in range(4):
         picture = Image.effect_noise((80, 80), 120)
-        visit = (*visit, seen(picture, None, visit, EXAMPLES))
+        visit = (*visit, seen(picture, None, visit, EXAMPLES, picture))
     assert all(each.leg is not None for each in visit)
     assert len(from_link(to_link(journey_of(visit) or Journey(()))).legs) == 2
 
@@ -122,7 +125,7 @@ def test_an_example_goes_by_its_name_and_a_photo_is_never_in_a_link(store: Model
     visit = Visit(store)
     visit.brings(EXAMPLE.copy())
     assert journey_of(visit.seen) == Journey((Leg(example="noise"),))
-    photo = visit.brings(Image.effect_noise((300, 300), 90).convert("RGB"))
+    photo = visit.brings(Image.effect_noise((60, 60), 90).convert("RGB"))  # as small as a drawing
     visit.makes("upscale", picture=to_tensor(photo.resize((30, 30))))
     visit.makes("upscale", picture=to_tensor(photo))
     assert visit.seen[1].leg is None

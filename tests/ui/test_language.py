@@ -145,9 +145,10 @@ PUT_TOGETHER = {
 def keys_on_the_page() -> set[str]:
     in_python = {
         word
-        for call in calls("T", "_buttons", under=UI)
-        if call.args and not isinstance(call.args[0], ast.JoinedStr)
-        for word in strings(call.args[0])
+        for call in calls("T", "run_and_stop", under=UI)
+        for part in (*call.args[:1], *(option.value for option in call.keywords if option.arg == "stop"))
+        if not isinstance(part, ast.JoinedStr)
+        for word in strings(part)
     }
     in_scripts = {key for script in SCRIPTS.values() for key in re.findall(r'\bt\("([^"]+)"', script)}
     sections = {key.split(".")[0] for key in ENGLISH if "." in key}

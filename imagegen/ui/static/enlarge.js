@@ -86,8 +86,12 @@ function come() {
   run();
 }
 
+function taken({ link }) {
+  own = true;
+  setLink(element, link);
+}
+
 function ask(take) {
-  own = own || take;
   trigger("select", { take, pleasing: mixable() ? Number(share.value) : 0 });
 }
 
@@ -144,7 +148,7 @@ function draw() {
 
 const handlers = {
   start: begin, tile: fill, done: finish, new: come,
-  file: ({ png }) => save(png, "enlarged.png"), taken: ({ link }) => setLink(element, link),
+  file: ({ png }) => save(png, "enlarged.png"), taken,
 };
 
 // One after the other, as they came: each may have pictures to decode.

@@ -66,7 +66,9 @@ function draw() {
 async function receive() {
   const value = props.value;
   if (!value?.png) return draw();
-  image = await picture(value.png);
+  const loaded = await picture(value.png);
+  if (value !== props.value) return; // a newer one has come meanwhile
+  image = loaded;
   target = value.target;
   eyes = value.eyes.map((eye) => [...eye]);
   draw();

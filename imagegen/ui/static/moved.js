@@ -6,7 +6,6 @@ function draw() {
   const root = element.querySelector(".moved");
   const value = props.value;
   if (!value?.png) return root.replaceChildren(node("p", { class: "hint" }, t("moved.empty")));
-  if (value.link && (root.dataset.drawn || value.opened)) setLink(element, value.link); // not before it was touched
   const smooth = value.smooth ? "smooth" : "";
   root.replaceChildren(
     node("div", { class: "pair" }, node("img", { src: value.png, class: smooth, alt: t("moved.alt") }),
@@ -21,7 +20,14 @@ function draw() {
   }
 }
 
+function receive() {
+  const value = props.value;
+  const touched = element.querySelector(".moved").dataset.drawn || value?.opened;
+  if (value?.link && touched) setLink(element, value.link);
+  draw();
+}
+
 onSeen(element, () => trigger("focus"));
-watch("value", draw);
+watch("value", receive);
 onLanguage(draw);
-draw();
+receive();

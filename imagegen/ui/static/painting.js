@@ -42,11 +42,11 @@ function larger({ width, height }) {
 }
 
 async function paint() {
-  const [shown, step] = [film, at];
+  const [shown, step, of] = [film, at, value];
   const from = film ? (at < film.frames.length - 1 ? film.frames[at] : value.pictures[film.which]) : value.pictures[0];
   if (!from) return large.getContext("2d").clearRect(0, 0, large.width, large.height); // nothing to see yet
   const frame = await picture(from);
-  if (shown !== film || step !== at) return; // a newer one has come meanwhile
+  if (shown !== film || step !== at || of !== value) return; // a newer one has come meanwhile
   [large.width, large.height] = larger(frame);
   lay(large, frame, at, film ? word : null);
   if (!film) return;

@@ -6,7 +6,6 @@ function draw() {
   const root = element.querySelector(".spot");
   const value = props.value;
   if (!value) return;
-  if (value.asked) setLink(element, value.link);
   const names = ["plane.vae", "plane.plain"].map((key) => t(key));
   root.replaceChildren(
     ...value.pictures.map((url, i) => node("figure", {},
@@ -18,6 +17,11 @@ function draw() {
   root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
 }
 
-watch("value", draw);
+function receive() {
+  if (props.value?.asked) setLink(element, props.value.link);
+  draw();
+}
+
+watch("value", receive);
 onLanguage(draw);
-draw();
+receive();

@@ -8,6 +8,7 @@ const canvas = node("canvas", {});
 const painted = node("img", {});
 const said = node("p", { class: "hint", role: "status" });
 let stream = null;
+let asking = false; // for a permission, which takes its time
 let sent = 0;
 let pace = null; // seconds from snapshot to painting, smoothed
 let problem = "";
@@ -24,6 +25,8 @@ function snap() {
 }
 
 async function start() {
+  if (asking || stream) return;
+  asking = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: true });
     video.srcObject = stream;
@@ -31,7 +34,9 @@ async function start() {
     problem = "";
   } catch (error) {
     problem = error.message ?? String(error); // no camera, not allowed, or a page that is not secure
+    stop();
   }
+  asking = false;
   draw();
   snap();
 }
