@@ -5,7 +5,8 @@ stop being made, and goes on with the last.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -42,6 +43,7 @@ def build(store: ModelStore, travelling: gr.State) -> None:
         run = gr.Button(T("journey.run"), elem_id="journey-run", variant="primary", min_width=120, scale=0)
         stop = gr.Button(T("stop"), elem_id="journey-stop", variant="stop", visible=False, min_width=120, scale=0)
     asked = gr.State(None)
+    remote = frozenset(name for name, engine in store.engines.items() if engine.remote)
 
     def opened(query: dict[str, str]) -> tuple[Any, Any]:
         if "trip" not in query:
@@ -65,7 +67,10 @@ def build(store: ModelStore, travelling: gr.State) -> None:
             else:
                 yield NOTHING
 
-    live([travelling.change], _show, {"travelling": travelling, "visit": visit}, [traveller, album, visit])
+    def show(travelling: Travelling | None, visit: tuple[task.Seen, ...]) -> tuple[Any, Any, Any]:
+        return _show(travelling, visit, remote)
+
+    live([travelling.change], show, {"travelling": travelling, "visit": visit}, [traveller, album, visit])
     live([album.select], _take_back, {}, [travelling])
     job(run, stop, replay, {"asked": asked}, [replayed, travelling])
     on_open(opened, [replayed, asked])
@@ -77,12 +82,20 @@ def _examples() -> dict[str, str]:
     return {picture_sha256(example(name)): name for name in (*EXAMPLES, *STYLES)}
 
 
-def _show(travelling: Travelling | None, visit: tuple[task.Seen, ...]) -> tuple[Any, Any, Any]:
-    """The travelling picture with its recipe where it has one, and the visit so far."""
+def _show(
+    travelling: Travelling | None, visit: tuple[task.Seen, ...], remote: Set[str] = frozenset()
+) -> tuple[Any, Any, Any]:
+    """The travelling picture with its recipe where it has one, and the visit so far.
+
+    Args:
+        remote: engines that make nothing twice.
+    """
     if travelling is None:
         return None, gr.skip(), gr.skip()
     picture, recipe = travelling.picture, travelling.recipe
     now = task.seen(picture, recipe, visit, _examples(), travelling.drawn)
+    if recipe and recipe.checkpoint in remote:
+        now = replace(now, leg=None)
     if now.sha256 not in {before.sha256 for before in visit}:
         visit = task.remembered((*visit, now), MAX_VISIT)
     png = data_url(to_png(picture, recipe) if recipe else plain_png(picture))

@@ -13,6 +13,7 @@ WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 LANGUAGES = pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 OWN_NAMES = {
     "GAN",
+    "CelebA",
     "MNIST",
     "PNG",
     "WebP",

@@ -62,6 +62,16 @@ def test_the_same_picture_is_one_stop(store: Any) -> None:
     assert kept["trip"] == first["trip"]
 
 
+def test_what_is_made_only_once_is_in_no_link(store: Any) -> None:
+    request = TASKS["gan"].request(digit=4, count=1)
+    *_, last = TASKS["gan"].run(request, store)
+    made = Travelling(to_pictures(last.images)[0], recipe_of(TASKS["gan"], request, store))
+    _, shown, _ = _show(made, ())
+    assert shown["trip"]
+    _, shown, _ = _show(made, (), {"gan-mnist"})
+    assert shown["trip"] is None
+
+
 def test_an_event_without_data_is_refused() -> None:
     with pytest.raises(InputError):
         _take_back(SimpleNamespace(_data=base64))

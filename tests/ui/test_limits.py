@@ -145,6 +145,7 @@ def test_who_has_many_addresses_is_one_visitor() -> None:
 
     assert of("2001:db8::1") == of("2001:db8::ffff:2") != of("2001:db8:0:1::1")
     assert of("8.8.8.8") != of("8.8.4.4")
+    assert of("::ffff:1.2.3.4") == of("1.2.3.4")
     assert network({}) == of("unknown")
 
 
