@@ -97,13 +97,14 @@ class Journey:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A step on the way to stop `index` of `total`; the picture is there at the stop itself."""
+    """A step on the way to stop `index` of `total`; at the stop itself with the picture, and what was drawn for it."""
 
     index: int
     total: int
     done: float
     picture: Image.Image | None = None
     recipe: Recipe | None = None
+    drawn: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,9 @@ def travel(journey: Journey, store: ModelStore, example: Callable[[str], Image.I
             picture = to_pictures(step.images[recipe.index : recipe.index + 1])[0]
         picture.thumbnail((MAX_SIDE, MAX_SIDE))
         arrived.append(picture)
-        yield Arrival(index, total, 1.0, picture, recipe)
+        own = (leg.drawing, *(whence for whence, _ in leg.sources))
+        drawn = next((open_picture(png) for png in own if isinstance(png, bytes)), None)
+        yield Arrival(index, total, 1.0, picture, recipe, drawn)
 
 
 def _whole(

@@ -61,7 +61,7 @@ def build(store: ModelStore, travelling: gr.State) -> None:
                 png = data_url(plain_png(_smaller(step.picture, THUMBNAIL)))
                 stops = [*stops, {"png": png, "task": step.recipe.task if step.recipe else None}]
                 shown |= {"stops": stops}
-                yield shown, Travelling(step.picture, step.recipe)
+                yield shown, Travelling(step.picture, step.recipe, step.drawn)
             elif pace.due():
                 yield shown, gr.skip()
             else:

@@ -95,6 +95,11 @@ def test_a_whole_trip_is_made_again_from_its_link(store: ModelStore) -> None:
         assert stop.picture is not None
         assert near(stop.picture, picture)
     assert stops[1].recipe == planned.legs[1].recipe
+    again = Visit(store)
+    for stop in stops:
+        assert stop.picture is not None
+        again.brings(stop.picture, stop.recipe, stop.drawn)
+    assert [leg.sources for leg in again.journey().legs] == [leg.sources for leg in planned.legs]  # to be shared on
 
 
 def test_a_mask_travels_in_the_link(store: ModelStore) -> None:
@@ -107,6 +112,8 @@ def test_a_mask_travels_in_the_link(store: ModelStore) -> None:
     *_, stop = travel(planned, store, example)
     assert stop.picture is not None
     assert stop.picture.tobytes() == painted.tobytes()
+    assert stop.drawn is not None
+    assert stop.drawn.tobytes() == mask.convert("RGB").tobytes()
     photo = Image.merge("RGB", [Image.effect_noise((64, 64), 120) for _ in range(3)])
     visit.makes("inpaint", picture=to_tensor(face), mask=to_tensor(photo), steps=2)
     assert visit.seen[-1].leg is None  # no more than a photo that is brought
