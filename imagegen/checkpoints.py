@@ -30,7 +30,7 @@ from imagegen.cards import Card
 from imagegen.errors import CheckpointError
 from imagegen.models.attention import WatchedAttention
 
-__all__ = ["ASSETS", "CLASSES", "Checkpoint", "golden_output", "networks_of", "write_checkpoint"]
+__all__ = ["ASSETS", "CLASSES", "SUMS", "Checkpoint", "golden_output", "networks_of", "write_checkpoint"]
 
 CLASSES = (
     "attributes.FaceAttributes",

@@ -118,10 +118,14 @@ def _sources(data: list[Path] | None, features: Path | None, checkpoints: Path) 
 
 def _command() -> str:
     """How this was started, with the folders left to whoever repeats it."""
+    from imagegen.checkpoints import SUMS
+
     words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for i, word in enumerate(words[:-1]):
         if word == "--data":
-            words[i + 1] = f"$IMAGEGEN_DATA/{Path(words[i + 1]).name}"
+            folder = Path(words[i + 1])
+            root = "checkpoints" if (folder / SUMS).exists() else "$IMAGEGEN_DATA"
+            words[i + 1] = f"{root}/{folder.name}"
         elif word == "--features":
             words[i + 1] = "$IMAGEGEN_FEATURES"
     return "python -m imagegen " + " ".join(word if word.startswith("$") else shlex.quote(word) for word in words)

@@ -11,13 +11,25 @@ from dataclasses import dataclass
 from imagegen.data.emoji import EmojiFact
 from imagegen.data.lexicon import Lexicon
 
-__all__ = ["LANGUAGES", "TRAITS", "Trait", "describe", "emoji_caption", "face_caption", "lexicon", "traits_of"]
+__all__ = [
+    "HARD_TO_LEARN",
+    "LANGUAGES",
+    "TRAITS",
+    "Trait",
+    "describe",
+    "emoji_caption",
+    "face_caption",
+    "lexicon",
+    "traits_of",
+]
 
 LANGUAGES = ("en", "zh")
 MOST_TRAITS = 4
 """Said in one caption, besides man or woman."""
 SAYS_SEX = 0.8
 """Share of captions that say whether it is a man or a woman; the others speak of a person."""
+HARD_TO_LEARN = {"glasses": 4, "earrings": 4, "brown hair": 4}
+"""How much more often than others these are said of who has them: left unsaid, they would come unasked instead."""
 AS_LIST = 0.15
 """Share of captions that are a list of words, as people type them too."""
 AGE_IN_NOUN = 0.3
@@ -178,7 +190,9 @@ def face_caption(labels: Mapping[str, bool], language: str, rng: random.Random) 
     traits = traits_of(labels)
     sex = [trait for trait in traits if _is_sex(trait) and rng.random() < SAYS_SEX]
     others = [trait for trait in traits if not _is_sex(trait)]
-    return describe(sex + rng.sample(others, min(len(others), rng.randint(1, MOST_TRAITS))), language, rng)
+    # A weighted sample: the greatest of random keys (Efraimidis and Spirakis 2006).
+    others.sort(key=lambda trait: rng.random() ** (1 / HARD_TO_LEARN.get(trait.name, 1)), reverse=True)
+    return describe(sex + others[: rng.randint(1, MOST_TRAITS)], language, rng)
 
 
 def describe(traits: Iterable[Trait], language: str, rng: random.Random) -> str:

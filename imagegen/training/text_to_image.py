@@ -1,7 +1,8 @@
 """`sd-mini`: a small Stable Diffusion for faces and emoji, told in English or Chinese.
 
 Everything but the autoencoder is trained here from nothing: the tokenizer and text encoder on captions made from
-attributes and names, the U-Net on the frozen autoencoder's latents, which are computed once.
+attributes and names, the U-Net on the frozen autoencoder's latents, which are computed once. Or it goes on from an
+earlier `sd-mini`, which then gives its tokenizer too.
 """
 
 import copy
@@ -15,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.data.captions import LANGUAGES, emoji_caption, face_caption, lexicon
+from imagegen.checkpoints import Checkpoint
+from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
@@ -69,7 +71,7 @@ PROMPTS = (
 
 class TextToImageRecipe:
     name = "sd-mini"
-    needs: tuple[str, ...] = ("celeba", "emoji")
+    needs: tuple[str, ...] = ("celeba", "emoji", "sd-mini")
     compiled: tuple[str, ...] = ("model",)
 
     def __init__(self, size: str) -> None:
@@ -92,20 +94,34 @@ class TextToImageRecipe:
         self.prompts: Sequence[str] = PROMPTS
 
     def load_data(self, sources: Sources) -> Pictures:
-        return self._prepare(_autoencoder(sources), *_training_pictures(sources))
+        people, icons, facts = _training_pictures(sources)
+        captions = _captions(people.labels, facts)
+        if (start := _start(sources)) is None:
+            self.tokenizer = _tokenizer(captions)
+        else:
+            pipeline = start.load()
+            self.tokenizer = pipeline.tokenizer
+            for network in (self.model, self.average):
+                network.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
+                network.unet.load_state_dict(pipeline.unet.state_dict())
+        return self._prepare(_autoencoder(sources), people, icons, captions)
 
     def made_up_data(self) -> Pictures:
         self.prompts = PROMPTS[:2]  # two steps need no full sheet
         autoencoder = FaceAutoencoder().eval().requires_grad_(False)
-        return self._prepare(autoencoder, made_up_faces().part(0, 32), *made_up_emoji())
+        people, (icons, facts) = made_up_faces().part(0, 32), made_up_emoji()
+        captions = _captions(people.labels, facts)
+        self.tokenizer = _tokenizer(captions)
+        return self._prepare(autoencoder, people, icons, captions)
 
     def _prepare(
-        self, autoencoder: FaceAutoencoder, people: Pictures, icons: Pictures, facts: Sequence[EmojiFact]
+        self, autoencoder: FaceAutoencoder, people: Pictures, icons: Pictures, captions: Sequence[Sequence[str]]
     ) -> Pictures:
-        """Latents of faces, of mirrored faces and of emoji, these repeated to their share, with `CAPTIONS` each."""
-        captions = _captions(people.labels, facts)
+        """Latents of faces, of mirrored faces and of emoji, with their captions.
+
+        Faces with a trait that is hard to learn are there twice; emoji are repeated to their share.
+        """
         self.frozen["autoencoder"] = autoencoder
-        self.tokenizer = _tokenizer(captions)
         ids = token_ids(self.tokenizer, list(chain.from_iterable(captions))).view(-1, CAPTIONS, LENGTH)
         latents = latents_of(autoencoder, torch.cat([people.pixels, people.pixels.flip(3), icons.pixels]))
         if latents.shape[1:] != self.model.latent:
@@ -116,10 +132,11 @@ class TextToImageRecipe:
                 wanted=self.model.latent,
             )
         count = len(people)
-        copies = max(1, round(2 * count * EMOJI_SHARE / (1 - EMOJI_SHARE) / len(facts)))
-        which = torch.arange(count, count + len(facts)).repeat(copies)
-        captioned = torch.cat([torch.arange(count).repeat(2), which])
-        return Pictures(torch.cat([latents[: 2 * count], latents[which + count]]), ids[captioned])
+        shown = torch.cat([torch.arange(count), _hard_to_learn(people.labels).nonzero()[:, 0]])
+        copies = max(1, round(2 * len(shown) * EMOJI_SHARE / (1 - EMOJI_SHARE) / len(icons)))
+        drawn = torch.arange(count, count + len(icons)).repeat(copies)
+        pictures = torch.cat([latents[shown], latents[shown + count], latents[drawn + count]])
+        return Pictures(pictures, ids[torch.cat([shown, shown, drawn])])
 
     def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
         """Latents (B, C, H, W), and the ids of their captions (B, CAPTIONS, LENGTH) to choose from."""
@@ -156,7 +173,8 @@ class TextToImageRecipe:
 
     def exports(self, sources: Sources) -> list[Export]:
         people, _, facts = _training_pictures(sources)
-        tokenizer = _tokenizer(_captions(people.labels, facts))
+        start = _start(sources)
+        tokenizer = start.load().tokenizer if start else _tokenizer(_captions(people.labels, facts))
         parameters = sum(parameter.numel() for parameter in self.average.parameters())
         return [
             Export(
@@ -179,12 +197,14 @@ class TextToImageRecipe:
                 "from Unicode CLDR",
                 licence="other",
                 details={
+                    "start": _described(start),
                     "parameters": f"{parameters / 1e6:.1f} M beside the autoencoder",
                     "latents": " x ".join(map(str, self.model.latent)),
                     "tokens": len(tokenizer),
                     "target": "velocity, all noise levels of the same weight, cosine schedule",
                     "loss": "squared error of the velocity, + that of the mean picture read off the words alone",
                     "captions": f"{CAPTIONS} wordings a picture, half of them Chinese; {UNSAID:.0%} unsaid",
+                    "faces": f"those with {', '.join(HARD_TO_LEARN)} twice, and that said more often",
                     "emoji": f"{EMOJI_SHARE:.0%} of the pictures in a step",
                     "learning rate": LEARNING_RATE,
                     "EMA half-life": f"{EMA_HALF_LIFE:.0%} of the run so far",
@@ -195,6 +215,25 @@ class TextToImageRecipe:
 
 def _autoencoder(sources: Sources) -> FaceAutoencoder:
     return ModelStore(sources.checkpoints, torch.device("cpu")).get(AUTOENCODER)  # type: ignore[no-any-return]
+
+
+def _start(sources: Sources) -> Checkpoint | None:
+    """The checkpoint to go on from, where one was given."""
+    folder = sources.root(2)
+    return None if folder is None else Checkpoint(folder)
+
+
+def _described(start: Checkpoint | None) -> str:
+    if start is None:
+        return "nothing"
+    training = start.card().training
+    return f"{start.name} of commit {training['commit']}, after {training['steps']:,} steps of {training['batch']}"
+
+
+def _hard_to_learn(labels: Tensor) -> Tensor:
+    """Attributes (N, attributes) -> whether a face has a trait that is hard to learn, bool (N,)."""
+    columns = [ATTRIBUTES.index(trait.attribute) for trait in TRAITS if trait.name in HARD_TO_LEARN]
+    return labels[:, columns].bool().any(dim=1)
 
 
 def _training_pictures(sources: Sources) -> tuple[Pictures, Pictures, list[EmojiFact]]:

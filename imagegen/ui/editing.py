@@ -23,7 +23,7 @@ from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import editing_views as views
 from imagegen.ui.bringing import photo_and_examples
 from imagegen.ui.editing_api import add_endpoints
-from imagegen.ui.engines import OTHERS, adapted, engine_choice
+from imagegen.ui.engines import OTHERS, adapted, chosen_engine, engine_choice
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.text_to_image_views import previews
@@ -177,7 +177,7 @@ class _Tab:
 
     def adapt(self, travelling: Travelling | None, engine: str) -> list[Any]:
         """Show the picture as an engine takes it, and what belongs to that engine."""
-        chosen = task.editors(self.store).get(engine)
+        chosen = chosen_engine(engine, task.editors(self.store))
         return [self.show(travelling, engine) if travelling else gr.skip(), *adapted(chosen, self.parts, {})]
 
     def choose_mode(self, mode: str) -> tuple[Any, float]:

@@ -7,10 +7,11 @@ import gradio as gr
 
 from imagegen.engines.engine import Engine
 from imagegen.models.diffusion import SOLVERS
+from imagegen.tasks import checks
 from imagegen.tasks.text_to_image import CHECKPOINT
 from imagegen.ui.language import T
 
-__all__ = ["OTHERS", "adapted", "engine_choice"]
+__all__ = ["OTHERS", "adapted", "chosen_engine", "engine_choice"]
 
 OTHERS = "others"
 """What belongs to every engine but the checkpoint."""
@@ -23,6 +24,15 @@ def engine_choice(engines: Iterable[str], prefix: str) -> gr.Dropdown:
         names, value=CHECKPOINT, label=T("words.engine"), info=T("words.engine.info"), elem_id=f"{prefix}-engine",
         visible=len(names) > 1,
     )  # fmt: skip
+
+
+def chosen_engine(name: object, engines: Mapping[str, Engine]) -> Engine | None:
+    """One of `engines`, or None for the checkpoint.
+
+    Raises:
+        InputError: there is none of that name; Gradio's own check lets an empty list pass.
+    """
+    return engines.get(checks.choice("engine", name, (CHECKPOINT, *engines)))
 
 
 def adapted(

@@ -19,7 +19,7 @@ from imagegen.tasks import text_to_image as task
 from imagegen.tasks.registry import request_of
 from imagegen.tasks.text_to_image import CHECKPOINT
 from imagegen.ui import text_to_image_views as views
-from imagegen.ui.engines import OTHERS, adapted, engine_choice
+from imagegen.ui.engines import OTHERS, adapted, chosen_engine, engine_choice
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.text_to_image_api import add_endpoints
@@ -267,7 +267,7 @@ class _Tab:
 
     def adapt(self, engine: str, size: str) -> list[Any]:
         """Show what belongs to an engine: the fields of a request that it heeds, and the checkpoint's own words."""
-        chosen = self.store.engines.get(engine)
+        chosen = chosen_engine(engine, self.store.engines)
         sizes = chosen.sizes if chosen and chosen.sizes else (AUTO,)
         changes: dict[str, dict[str, Any]] = {
             "prompt": {"info": T("words.prompt.info.other" if chosen else "words.prompt.info")},

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from torch import Tensor
 from imagegen.cards import Card
 from imagegen.checkpoints import Checkpoint, write_checkpoint
 from imagegen.data.emoji import emoji
-from imagegen.data.faces import faces, kept_out
+from imagegen.data.faces import ATTRIBUTES, faces, kept_out
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.errors import CheckpointError, InputError
 from imagegen.images import open_picture, to_tensor
@@ -95,15 +95,37 @@ def test_what_is_trained_on(recipe: TextToImageRecipe, data: Pictures, sources: 
     assert data.pixels.dtype == torch.float16
     assert data.pixels.shape[1:] == (16, 8, 8)
     assert data.labels.shape == (len(data), CAPTIONS, LENGTH)
-    icons = len(data) - 2 * allowed
+    hard = people.labels[:, [ATTRIBUTES.index(name) for name in ("Eyeglasses", "Wearing_Earrings", "Brown_Hair")]]
+    twice = int((hard.any(dim=1) & ~kept_out(people.labels)).sum())
+    shown = allowed + twice
+    assert 0 < twice < allowed
+    icons = len(data) - 2 * shown
     assert icons % 36 == 0, "the twelve emoji of the held-out name are not among them"
     assert icons / len(data) == pytest.approx(EMOJI_SHARE, abs=0.15)
-    assert torch.equal(data.labels[:allowed], data.labels[allowed : 2 * allowed]), "mirrored faces, same captions"
+    assert torch.equal(data.labels[:shown], data.labels[shown : 2 * shown]), "mirrored faces, same captions"
+    assert len(data.pixels[:shown].flatten(1).unique(dim=0)) == allowed
     autoencoder = recipe.frozen["autoencoder"]
     assert not any(parameter.requires_grad for parameter in autoencoder.parameters())
     face, _ = people[(~kept_out(people.labels)).nonzero()[:1, 0]]
     assert torch.allclose(data.pixels[:1].float(), autoencoder.encode(face), atol=0.01)
-    assert torch.allclose(data.pixels[allowed : allowed + 1].float(), autoencoder.encode(face.flip(3)), atol=0.01)
+    assert torch.allclose(data.pixels[shown : shown + 1].float(), autoencoder.encode(face.flip(3)), atol=0.01)
+
+
+def test_it_goes_on_from_an_earlier_one(
+    published: Checkpoint, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_to_image, "make_tokenizer", None)
+    later = build("sd-mini", "small", seed=5)
+    assert isinstance(later, TextToImageRecipe)
+    data = later.load_data(replace(sources, data=(*sources.data, published.folder)))
+    pipeline = published.load()
+    for network in (later.model, later.average):
+        for ours, theirs in ((network.text_encoder, pipeline.text_encoder), (network.unet, pipeline.unet)):
+            assert all(torch.equal(tensor, theirs.state_dict()[key]) for key, tensor in ours.state_dict().items())
+    assert later.tokenizer.get_vocab() == pipeline.tokenizer.get_vocab()
+    assert len(data)
+    (export,) = later.exports(replace(sources, data=(*sources.data, published.folder)))
+    assert export.details["start"].endswith("after 2 steps of 8")
 
 
 def test_captions_come_in_both_languages(recipe: TextToImageRecipe, data: Pictures) -> None:
