@@ -41,6 +41,13 @@ OVERLAPS = """() => {
   return names;
 }"""
 
+STRAY_CURVES = """() => [...document.querySelectorAll("svg :is(polyline, path, rect, circle)")]
+  .filter((mark) => mark.checkVisibility())
+  .map((mark) => [mark, mark.getBoundingClientRect(), mark.ownerSVGElement.getBoundingClientRect()])
+  .filter(([, mark, chart]) => mark.left < chart.left - 4 || mark.right > chart.right + 4
+    || mark.top < chart.top - 4 || mark.bottom > chart.bottom + 4)
+  .map(([mark]) => `${mark.outerHTML.slice(0, 80)} in ${mark.ownerSVGElement.outerHTML.slice(0, 80)}`)"""
+
 
 class Visitor:
     """Opens pages in a browser profile of its own, and notes whatever goes wrong in them.
@@ -82,6 +89,7 @@ def assert_everything_in_place(page: Page) -> None:
     assert page.evaluate("document.scrollingElement.scrollWidth") <= page.viewport_size["width"]
     page.evaluate("scrollTo(0, 0)")
     assert not page.evaluate(OVERLAPS)
+    assert not page.evaluate(STRAY_CURVES)
     text = page.locator("body").inner_text()
     assert not [key for key in KEYS if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text)]
 

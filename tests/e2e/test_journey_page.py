@@ -94,6 +94,21 @@ def test_a_photo_is_never_in_a_link(page: Page) -> None:
     expect(page.locator("#trip-share")).to_have_count(0)
 
 
+def test_a_picture_that_came_first_is_on_every_tab_that_is_opened_later(page: Page) -> None:
+    press(page.locator(".cell").nth(3))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.made"])
+    expect(page.locator(".verdict .bar")).not_to_have_count(0)
+    for tab, place in (
+        ("vae.tab", ".encoding img, .encoding canvas"),
+        ("diff.tab", ".forward[data-drawn]:not([data-drawn=''])"),
+        ("edit.tab", ".brush[data-drawn=true] canvas"),
+        ("style.tab", ".painted[data-whole=true] img"),
+        ("sr.tab", "#enlarge img, #enlarge canvas"),
+    ):
+        open_tab(page, tab)
+        expect(page.locator(place).first).to_be_visible(timeout=RUN)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_newcomer_is_led_to_every_tab(page: Page) -> None:
     for way in ("sr", "style", "gan"):

@@ -49,7 +49,7 @@ def others(page: Page, app: App) -> Iterator[Others]:
 )
 def test_row_26_who_waits_is_told_their_place(page: Page, others: Others, place: str) -> None:
     open_tab(page, "words.tab")  # whose first run needs no click
-    line = page.locator(".line")
+    line = page.locator(".in-line")
     for number in (3, 2, 1):
         expect(line).to_have_text(place.format(number), timeout=RUN)
         others.leave()

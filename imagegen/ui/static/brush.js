@@ -209,3 +209,4 @@ onSeen(element.querySelector(".brush"), () => trigger("focus"));
 watch("value", receive);
 onLanguage(draw);
 draw();
+receive(); // a picture may have come before the tab was first opened

@@ -4,7 +4,7 @@
   const { t, node, onLanguage } = window.imagegen;
   const PATIENT = 700; // milliseconds in line, after which a visitor is told
   const waiting = new Map(); // event -> its place and since when it waits
-  const said = node("div", { class: "line", role: "status", hidden: "" });
+  const said = node("div", { class: "in-line", role: "status", hidden: "" });
 
   function draw() {
     const late = [...waiting.values()].filter(({ since }) => performance.now() - since >= PATIENT);

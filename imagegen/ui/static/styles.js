@@ -59,3 +59,4 @@ onSeen(element, () => trigger("focus"));
 watch("value", receive);
 onLanguage(draw);
 draw();
+receive(); // a picture may have come before the tab was first opened
