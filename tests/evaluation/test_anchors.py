@@ -1,3 +1,5 @@
+"""The five anchors of digits: real ones, as they are and spoilt in known ways."""
+
 import pytest
 import torch
 import torch.nn.functional as F

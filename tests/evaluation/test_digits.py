@@ -1,3 +1,5 @@
+"""Figures of the classifier and of what draws digits."""
+
 import math
 from pathlib import Path
 

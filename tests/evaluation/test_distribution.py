@@ -1,3 +1,5 @@
+"""FID, KID and IS: equal to the formulas, and growing with the damage."""
+
 import pytest
 import torch
 from torch import Tensor, nn

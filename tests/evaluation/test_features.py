@@ -1,3 +1,5 @@
+"""Pictures as they are saved, and what the judge sees in them."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Precision and recall by nearest neighbours, held to distributions whose answer is known."""
+
 import pytest
 import torch
 from torch import Tensor

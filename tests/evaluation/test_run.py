@@ -1,3 +1,5 @@
+"""From a name to figures in a card."""
+
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Style transfer judged by its own loss."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Gram matrices, losses and the fast network, held to what they are defined by."""
+
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 

@@ -1,3 +1,5 @@
+"""The data and recipes of style transfer."""
+
 import zipfile
 from io import BytesIO
 from pathlib import Path

@@ -1,6 +1,5 @@
 // From one picture to another, through the code above and pixel by pixel below: one frame large, and the whole way.
-const { t, node, picture, save, onLanguage, onSeen } = window.imagegen;
-const STRIP = 12; // frames at most in each row
+const { t, spread, node, picture, save, onLanguage, onSeen } = window.imagegen;
 const ROWS = [["between.code", "between.code.text"], ["between.pixels", "between.pixels.text"]];
 const canvases = ROWS.map(() => node("canvas", { width: 28, height: 28 }));
 const slider = node("input", { type: "range", min: 1, max: 1, value: 1, step: 1 });
@@ -24,7 +23,7 @@ function thumbnail(row, frame, side) {
 }
 
 function strips() {
-  const chosen = [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * (value.total - 1) / (STRIP - 1))))];
+  const chosen = spread(value.total - 1);
   return node("div", { class: "strips" }, ...ROWS.map((_, row) =>
     node("div", { class: "strip" }, ...chosen.map((frame) => thumbnail(row, frame, value.side)))));
 }

@@ -1,6 +1,6 @@
 // The picture that is edited, and a brush that marks where: mouse, pen or finger, the arrow keys, or a part of a face.
 // Where there is no picture yet, the page's own button is asked for a face, and the first edit then runs by itself.
-const { t, node, picture, onLanguage, onSeen } = window.imagegen;
+const { t, ARROWS, node, picture, onLanguage, onSeen } = window.imagegen;
 const SIDE = 64; // of the mask of a face, as sd-mini takes it
 const LONGER = 256; // side of the mask of any other picture
 const SHOWN = 384;
@@ -11,7 +11,6 @@ const REGIONS = { // [x, y, width, height] each, where faces as CelebA has them 
   hair: [[0, 0, 64, 20], [0, 20, 14, 44], [50, 20, 14, 44]],
   left: [[0, 0, 32, 64]],
 };
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const canvas = node("canvas", { width: SHOWN, height: SHOWN, tabindex: 0 });
 const mask = node("canvas", { width: SIDE, height: SIDE });
 const veil = node("canvas", {}); // the mask as it is shown
@@ -110,7 +109,7 @@ for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (
   send();
 });
 canvas.addEventListener("keydown", (event) => {
-  const move = MOVES[event.key];
+  const move = ARROWS[event.key];
   if (mode === "whole" || !image || (!move && event.key !== " " && event.key !== "Enter")) return;
   event.preventDefault();
   const sides = [mask.width, mask.height];

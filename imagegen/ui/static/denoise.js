@@ -1,7 +1,6 @@
 // From noise to a picture: the newest step while it runs, then every step to scrub through, with the curves at its t.
-const { t, node, picture, chart, copy, save, onLanguage, onSeen, setLink } = window.imagegen;
+const { t, spread, node, picture, chart, copy, save, onLanguage, onSeen, setLink } = window.imagegen;
 const { still, code } = props;
-const STRIP = 12; // pictures at most
 const PANELS = ["x_t", "noise", "x0"];
 const canvases = PANELS.map(() => node("canvas", { width: 64, height: 64 }));
 const slider = node("input", { type: "range", min: 1, max: 1, value: 1, step: 1 });
@@ -32,7 +31,7 @@ async function paint() {
 async function strip() {
   const root = node("div", { class: "strip" });
   const [shown, last] = [value, value.frames.length - 1];
-  const chosen = [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * last / (STRIP - 1))))];
+  const chosen = spread(last);
   for (const step of chosen) {
     const frame = await picture(shown.frames[step]);
     const side = frame.height;

@@ -1,9 +1,8 @@
 // An edit: the newest step while it runs, then every step to scrub through, and the picture before and after.
-const { t, node, picture, compare, chart, copy, save, onLanguage, setLink } = window.imagegen;
+const { t, spread, node, picture, compare, chart, copy, save, onLanguage, setLink } = window.imagegen;
 const { code } = props;
 const SIDE = 256;
 const THUMB = 64;
-const STRIP = 12; // pictures at most
 const canvases = [0, 1, 2].map(() => node("canvas", {}));
 const slider = node("input", { type: "range", min: 1, max: 1, value: 1, step: 1 });
 const copyButton = node("button", { type: "button", onclick: () => copy(code, copyButton) });
@@ -107,8 +106,7 @@ function curves() {
 
 // Some of the steps, to go to by clicking.
 function chosen() {
-  const last = value.frames.length - 1;
-  return [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * last / (STRIP - 1))))];
+  return spread(value.frames.length - 1);
 }
 
 function strip() {

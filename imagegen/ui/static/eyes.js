@@ -1,5 +1,5 @@
 // A template to put on a face: two dots to drag onto its eyes, and beside it the crop as the model expects it.
-const { t, node, picture, onLanguage, onSeen } = window.imagegen;
+const { t, ARROWS, node, picture, onLanguage, onSeen } = window.imagegen;
 const CROP = 128;
 let image = null;
 let target = []; // where the eyes belong, as shares of the crop
@@ -18,7 +18,7 @@ function drag(i, event) {
 }
 
 function nudge(i, event) {
-  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  const moves = ARROWS[event.key];
   if (!moves) return;
   event.preventDefault();
   eyes[i] = eyes[i].map((x, axis) => clamp(x + 0.01 * moves[axis]));

@@ -1,6 +1,5 @@
 // Pixels that change until the features fit: the newest picture while it runs, every one to scrub through, the losses.
-const { t, node, chart, save, onLanguage, setLink } = window.imagegen;
-const STRIP = 12; // pictures at most
+const { t, spread, node, chart, save, onLanguage, setLink } = window.imagegen;
 const KEPT = 64; // moments at most, and then every other one is let go
 const FLOOR = 1e-6; // of a loss on a logarithmic axis
 const picture = node("img", { class: "smooth" });
@@ -19,7 +18,7 @@ function thumbnail(i) {
 }
 
 function scrub() {
-  const chosen = [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * (moments.length - 1) / (STRIP - 1))))];
+  const chosen = spread(moments.length - 1);
   slider.max = moments.length;
   slider.setAttribute("aria-label", t("gatys.scrub"));
   return node("div", { class: "scrub" }, node("div", { class: "strip" }, ...chosen.map(thumbnail)), slider);

@@ -54,6 +54,13 @@ window.imagegen = (() => {
     return made;
   }
 
+  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+  // Up to 12 of the whole numbers from 0 to `last`, evenly, with both ends: what a strip shows of a film.
+  function spread(last) {
+    return [...new Set(Array.from({ length: 12 }, (_, i) => Math.round(i * last / 11)))];
+  }
+
   async function picture(url) {
     const image = new Image();
     image.src = url;
@@ -137,5 +144,5 @@ window.imagegen = (() => {
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
-  return { t, language, setLanguage, onLanguage, onSeen, setTheme, node, picture, ruler, compare, chart, save, copy, setLink, setTrip, link };
+  return { t, language, setLanguage, onLanguage, onSeen, setTheme, ARROWS, spread, node, picture, ruler, compare, chart, save, copy, setLink, setTrip, link };
 })();

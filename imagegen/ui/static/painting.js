@@ -1,7 +1,6 @@
 // A prompt becomes a picture: what is seen at each step, and how much each place of it looks at each word.
-const { t, node, picture, copy, save, onLanguage, onSeen, setLink } = window.imagegen;
+const { t, spread, node, picture, copy, save, onLanguage, onSeen, setLink } = window.imagegen;
 const { code } = props;
-const STRIP = 12; // pictures at most
 const GLOW = [255, 176, 46];
 const large = node("canvas", { width: 256, height: 256 });
 const slider = node("input", { type: "range", min: 1, max: 1, value: 1, step: 1 });
@@ -75,7 +74,7 @@ function heats() {
 async function strip() {
   const root = node("div", { class: "strip" });
   const [shown, last] = [film, film.frames.length - 1];
-  const chosen = [...new Set(Array.from({ length: STRIP }, (_, i) => Math.round(i * last / (STRIP - 1))))];
+  const chosen = spread(last);
   for (const step of chosen) {
     const canvas = node("canvas", { width: 64, height: 64, class: "smooth" });
     canvas.getContext("2d").drawImage(await picture(shown.frames[step]), 0, 0);

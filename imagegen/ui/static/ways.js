@@ -1,5 +1,5 @@
 // Bicubic interpolation and both networks side by side, under one loupe that follows the pointer on all of them.
-const { t, node, onLanguage } = window.imagegen;
+const { t, ARROWS, node, onLanguage } = window.imagegen;
 const { there } = props;
 const WAYS = ["bicubic", "sr-x4", "srgan-x4"];
 const SHOWN = 640; // pixels of a panel's longer side, at most
@@ -49,7 +49,7 @@ function away() {
 }
 
 function step(event) {
-  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  const moves = ARROWS[event.key];
   if (!moves) return;
   event.preventDefault();
   look((spot ?? [0.5, 0.5]).map((share, axis) => Math.min(1, Math.max(0, share + 0.02 * moves[axis]))));
