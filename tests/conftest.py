@@ -1,8 +1,8 @@
 """A made-up MNIST and tiny checkpoints of every class, so that each layer runs for real within seconds.
 
 And two apps for all tests, the real one as `python app.py` starts it and one with the tiny checkpoints, with a
-Chromium that looks at them. A browser lives as long as one file of tests: playwright's event loop must be gone before
-others start theirs.
+Chromium that looks at them; of a page where a test fails it leaves a picture in `test-results/`. A browser lives as
+long as one file of tests: playwright's event loop must be gone before others start theirs.
 """
 
 import gzip
@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -37,6 +37,16 @@ from imagegen.models.gan import ConditionalDiscriminator, ConditionalGenerator
 from imagegen.store import ModelStore
 
 SCREENSHOTS = ROOT / "test-results"
+CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
+"""The first opens a page at two thirds of what it costs the second."""
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -139,10 +149,10 @@ def tiny(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = os.environ.get("IMAGEGEN_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    found = os.environ.get("IMAGEGEN_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if not found:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("No browser: apt-get install chromium fonts-noto-cjk, or name a Chromium in IMAGEGEN_CHROMIUM.")
+        give_up("No browser: apt-get install chromium-headless-shell fonts-noto-cjk, or name one in IMAGEGEN_CHROMIUM.")
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -158,9 +168,10 @@ def visitor(browser: Browser, app: App, request: pytest.FixtureRequest, width: i
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor = Visitor(context, app)
     yield visitor
-    for number, page in enumerate(context.pages):
-        name = re.sub(r"[^\w-]+", "_", request.node.name)
-        page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png", full_page=True)
+    if visitor.faults or request.node.stash.get(FAILED, False):
+        for number, page in enumerate(context.pages):
+            name = re.sub(r"[^\w-]+", "_", request.node.name)
+            page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png", full_page=True)
     context.close()
     assert not visitor.faults, "\n".join(visitor.faults)
 
