@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagegen.images import MAX_FILE_BYTES
 from imagegen.ui.guard import Guard
@@ -57,6 +59,17 @@ class Look(TypedDict, total=False):
     i18n: gr.I18n
 
 
+class PackedPage:
+    """ASGI middleware that sends the page itself compressed, 0.4 MB of 1.4; of the rest Gradio takes care."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.packed = app, GZipMiddleware(app, compresslevel=1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whole = scope["type"] == "http" and scope["path"].endswith("/") and "/gradio_api/" not in scope["path"]
+        await (self.packed if whole else self.app)(scope, receive, send)
+
+
 def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
     """Start serving in the background; returns what to tell whoever started the app.
 
@@ -78,6 +91,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
         auth=auth,
         app_kwargs={
             "middleware": [
+                Middleware(PackedPage),
                 Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE)),
                 Middleware(Gate, functions=blocks.fns, limits=limits),
             ],

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from e2e.visiting import App
 from gradio_client import Client
 from serving import LOOPBACK, ROOT, WATCH, address, free_port, serving, start
 
@@ -154,3 +155,13 @@ def test_a_password_of_ones_own_is_asked_for_and_never_printed() -> None:
         assert httpx.get(f"{url}config", trust_env=False).status_code == 401
         process.terminate()
         assert process.communicate()[0] == ""
+
+
+def test_the_page_is_sent_packed_to_who_can_unpack_it(app: App) -> None:
+    packed, plain = (
+        httpx.get(app.url, headers={"Accept-Encoding": encoding}, trust_env=False) for encoding in ("gzip", "identity")
+    )
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert len(packed.text) == len(plain.text)
+    assert int(packed.headers["content-length"]) < len(plain.content) / 3
