@@ -23,7 +23,7 @@ TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def cards() -> dict[str, Card]:
-    folders = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/config.json"))
+    folders = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/SHA256SUMS"))
     return {folder.name: Checkpoint(folder).card() for folder in folders}
 
 
