@@ -21,6 +21,8 @@ VGG_BLOCKS = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
 IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225])
 VGG_FILE = "vgg19-normalised-relu3_1.safetensors"
+TORCHVISION_VGG = "vgg19-dcbb9e9d.pth"
+"""As torchvision calls it; to ask torchvision would take as long as to import torch."""
 SQUEEZENET_FILE = "squeezenet1_1-imagenet.safetensors"
 
 
@@ -125,10 +127,7 @@ def load_vgg(folder: Path | None, last: str = "relu3_1", average: bool = False) 
 
 def vgg_is_here() -> bool:
     """Whether torchvision's VGG-19 lies in torch's cache, so that loading it opens no connection."""
-    from torchvision.models import VGG19_Weights
-
-    name = Path(str(VGG19_Weights.IMAGENET1K_V1.url)).name
-    return (Path(torch.hub.get_dir()) / "checkpoints" / name).is_file()
+    return (Path(torch.hub.get_dir()) / "checkpoints" / TORCHVISION_VGG).is_file()
 
 
 def load_squeezenet(folder: Path | None) -> SqueezeNet:

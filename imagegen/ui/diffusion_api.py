@@ -5,7 +5,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from imagegen.errors import InputError
@@ -18,9 +17,8 @@ from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
 from imagegen.tasks.registry import recipe_of
 from imagegen.ui import diffusion_views as views
-from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import handed_over, plain_png
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, picture_out, pictures_in, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -140,13 +138,9 @@ def add_endpoints(store: ModelStore) -> None:
             plain_png(grid([to_pictures(end.images)[0] for end in ends], len(ends), gap=0)), "race.png", about
         )
 
-    def outputs() -> list[gr.components.Component]:
-        return [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
-
-    picture = Picture(label="picture", visible=False)
-    endpoint(diffuse_forward, {"picture": picture, **fields(t=500, seed=0)}, outputs())
+    endpoint(diffuse_forward, {**pictures_in("picture"), **fields(t=500, seed=0)}, picture_out())
     common: dict[str, Any] = {"model": task.DIGITS, "digit": None, "wanted": [], "unwanted": []}
     rest = {"count": 1, "seed": 0, "solver": "unipc", "steps": 20, "guidance_scale": 1.25, "eta": 0}
-    endpoint(diffuse_sample, fields(**common, **rest), outputs(), JOB)
+    endpoint(diffuse_sample, fields(**common, **rest), picture_out(), JOB)
     lanes = [["ddim", 10], ["unipc", 10]]
-    endpoint(diffuse_race, fields(**common, seed=0, guidance_scale=1.25, lanes=lanes), outputs(), JOB)
+    endpoint(diffuse_race, fields(**common, seed=0, guidance_scale=1.25, lanes=lanes), picture_out(), JOB)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from imagegen.images import to_tensor
@@ -12,9 +11,8 @@ from imagegen.store import ModelStore
 from imagegen.tasks import editing as task
 from imagegen.tasks import text_to_image as words
 from imagegen.ui import editing_views as views
-from imagegen.ui.inputs import Picture
 from imagegen.ui.text_to_image_api import told
-from imagegen.ui.wiring import JOB, endpoint, fields, steps_in_turn
+from imagegen.ui.wiring import JOB, endpoint, fields, picture_out, pictures_in, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -93,10 +91,9 @@ def add_endpoints(store: ModelStore) -> None:
         "prompt": "a smiling person with glasses", "negative_prompt": "", "strength": 0.6, "count": 1, "seed": 0,
         "solver": "ddim", "steps": 20, "guidance_scale": 4.0, "engine": words.CHECKPOINT,
     }  # fmt: skip
-    endpoint(edit_image, {"picture": _field("picture"), **fields(**asked)}, _outputs(), JOB)
+    endpoint(edit_image, {**pictures_in("picture"), **fields(**asked)}, picture_out(), JOB)
     asked["strength"] = 1.0
-    pictures = {"picture": _field("picture"), "mask": _field("mask")}
-    endpoint(inpaint, {**pictures, **fields(**asked)}, _outputs(), JOB)
+    endpoint(inpaint, {**pictures_in("picture", "mask"), **fields(**asked)}, picture_out(), JOB)
 
 
 def _edited(request: task.EditRequest, store: ModelStore) -> Iterator[Any]:
@@ -108,11 +105,3 @@ def _edited(request: task.EditRequest, store: ModelStore) -> Iterator[Any]:
 
 def _brought(picture: Image.Image | None) -> Any:
     return to_tensor(picture) if picture else None  # which its request refuses
-
-
-def _field(name: str) -> gr.components.Component:
-    return Picture(label=name, visible=False)
-
-
-def _outputs() -> list[gr.components.Component]:
-    return [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]

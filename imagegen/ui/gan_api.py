@@ -13,9 +13,19 @@ from imagegen.recipes import to_png, to_webp_animation
 from imagegen.store import ModelStore
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of
-from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import handed_over, plain_png
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, last_step, steps_in_turn
+from imagegen.ui.wiring import (
+    JOB,
+    NOTHING,
+    Pace,
+    endpoint,
+    fields,
+    hidden,
+    last_step,
+    picture_out,
+    pictures_in,
+    steps_in_turn,
+)
 
 __all__ = ["COLUMNS", "SECONDS_PER_FRAME", "add_endpoints"]
 
@@ -110,10 +120,7 @@ def add_endpoints(store: ModelStore) -> None:
                 yield NOTHING
 
     controls = fields(digit=None, second_digit=None, mix=0, count=25, seed=0, truncation=1, directions=[])
-    sheet, judged = gr.Image(label="digits", format="png", visible=False), gr.JSON(label="judged", visible=False)
-    endpoint(gan_sample, controls, [sheet, judged])
-    picture = Picture(label="picture", visible=False)
-    endpoint(gan_score, {"picture": picture, **fields(digit=None)}, [gr.JSON(label="verdict", visible=False)])
+    endpoint(gan_sample, controls, picture_out("digits", "judged"))
+    endpoint(gan_score, {**pictures_in("picture"), **fields(digit=None)}, [hidden(gr.JSON, label="verdict")])
     walk = fields(digit=3, second_digit=8, seed=0, second_seed=None, frames=24)
-    film, about = gr.Image(label="walk", format="png", visible=False), gr.JSON(label="about", visible=False)
-    endpoint(gan_walk, walk, [film, about], JOB)
+    endpoint(gan_walk, walk, picture_out("walk"), JOB)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from imagegen.errors import InputError
@@ -15,9 +14,8 @@ from imagegen.tasks import checks, sr_truth
 from imagegen.tasks import sr as task
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import sr_views as views
-from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import handed_over
-from imagegen.ui.wiring import JOB, NOTHING, endpoint, fields, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, endpoint, fields, picture_out, pictures_in, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -70,7 +68,5 @@ def add_endpoints(store: ModelStore) -> None:
             about |= {"psnr": views.finite(verdict.psnr), "ssim": verdict.ssim, "distance": verdict.distance}
         yield handed_over(to_png(result, recipe), "picture.png", about)
 
-    outputs = [gr.Image(label="picture", format="png", visible=False), gr.JSON(label="about", visible=False)]
-    picture = Picture(label="picture", visible=False)
     values = fields(model=task.FAITHFUL, pleasing=0, shrink_first=False)
-    endpoint(upscale, {"picture": picture, **values}, outputs, JOB)
+    endpoint(upscale, {**pictures_in("picture"), **values}, picture_out("picture"), JOB)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from imagegen.errors import InputError
@@ -14,10 +13,9 @@ from imagegen.store import ModelStore
 from imagegen.tasks import style as task
 from imagegen.tasks import style_slow as slow
 from imagegen.tasks.registry import TASKS, recipe_of
-from imagegen.ui.inputs import Picture
 from imagegen.ui.style_views import after, slow_recipe
 from imagegen.ui.widgets import handed_over
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, picture_out, pictures_in, steps_in_turn
 
 __all__ = ["add_endpoints"]
 
@@ -117,21 +115,17 @@ def add_endpoints(store: ModelStore) -> None:
             }  # fmt: skip
             yield handed_over(to_png(made.picture, made.recipe), "painted.png", about)
 
-    def outputs() -> list[gr.components.Component]:
-        return [gr.Image(label="painted", format="png", visible=False), gr.JSON(label="about", visible=False)]
-
-    def pictures(*names: str) -> dict[str, gr.components.Component]:
-        return {name: Picture(label=name, visible=False) for name in names}
-
     if task.FAST in store.names():
         fast = {"style": [], "weights": [], "strength": 1, "keep_colours": False, "size": task.WHOLE}
-        endpoint(stylize, {**pictures("photo", "painting"), **fields(**fast)}, outputs(), JOB)
+        endpoint(stylize, {**pictures_in("photo", "painting"), **fields(**fast)}, picture_out("painted"), JOB)
     values = {
         "features": slow.FEATURES, "pooling": "average", "size": 256, "iterations": 100, "optimizer": "lbfgs",
         "start": "photo", "content_layer": "relu4_2", "content_weight": 1, "style_weight": 100,
         "layer_weights": [1, 1, 1, 1, 1], "smoothness": 3, "seed": 0,
     }  # fmt: skip
-    endpoint(stylize_slow, {**pictures("photo", "painting", "picture"), **fields(**values)}, outputs(), JOB)
+    endpoint(
+        stylize_slow, {**pictures_in("photo", "painting", "picture"), **fields(**values)}, picture_out("painted"), JOB
+    )
 
 
 def _brought(picture: Image.Image | None) -> Any:

@@ -5,15 +5,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import gradio as gr
-
 from imagegen.images import grid, to_pictures
 from imagegen.recipes import Recipe, to_png
 from imagegen.store import ModelStore
 from imagegen.tasks import text_to_image as task
 from imagegen.ui import text_to_image_views as views
 from imagegen.ui.widgets import handed_over, plain_png
-from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields
+from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, picture_out
 
 __all__ = ["add_endpoints", "told"]
 
@@ -60,8 +58,7 @@ def add_endpoints(store: ModelStore) -> None:
         recipe = views.recipes(request, store)[0]
         yield from told(views.steps([request], store), reading, recipe, store)
 
-    outputs = [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
-    endpoint(text_to_image, fields(**asdict(task.TextToImageRequest())), outputs, JOB)
+    endpoint(text_to_image, fields(**asdict(task.TextToImageRequest())), picture_out(), JOB)
 
 
 def told(steps: Iterator[Any], reading: task.Reading, recipe: Recipe, store: ModelStore) -> Iterator[tuple[Any, Any]]:

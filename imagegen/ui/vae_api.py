@@ -5,7 +5,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 from torch import Tensor
 
@@ -19,9 +18,19 @@ from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
 from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.ui import vae_views as views
-from imagegen.ui.inputs import Picture
 from imagegen.ui.widgets import handed_over, plain_png
-from imagegen.ui.wiring import JOB, NOTHING, Pace, Travelling, endpoint, fields, last_step, steps_in_turn
+from imagegen.ui.wiring import (
+    JOB,
+    NOTHING,
+    Pace,
+    Travelling,
+    endpoint,
+    fields,
+    last_step,
+    picture_out,
+    pictures_in,
+    steps_in_turn,
+)
 
 __all__ = ["add_endpoints"]
 
@@ -144,17 +153,10 @@ def add_endpoints(store: ModelStore) -> None:
         step = store.turn.run("live", lambda: pictures.edit(request, store))
         return handed_over(plain_png(to_pictures(step.images)[0]), "face.png", {"z": step.z[0].tolist()})
 
-    def photo(name: str) -> Picture:
-        return Picture(label=name, visible=False)
-
-    def outputs() -> list[gr.components.Component]:
-        return [gr.Image(label="pictures", format="png", visible=False), gr.JSON(label="about", visible=False)]
-
-    endpoint(vae_decode, fields(z=[0, 0], plane=task.PLANE), outputs())
-    endpoint(vae_encode, {"picture": photo("picture"), **fields(checkpoint=task.DIGITS, seed=0)}, outputs())
-    ends = {name: photo(name) for name in ("start_picture", "end_picture")}
+    endpoint(vae_decode, fields(z=[0, 0], plane=task.PLANE), picture_out())
+    endpoint(vae_encode, {**pictures_in("picture"), **fields(checkpoint=task.DIGITS, seed=0)}, picture_out())
     rest = fields(start_seed=0, end_seed=1, checkpoint=task.DIGITS, path="straight", frames=12)
-    endpoint(vae_interpolate, {**ends, **rest}, outputs(), JOB)
+    endpoint(vae_interpolate, {**pictures_in("start_picture", "end_picture"), **rest}, picture_out(), JOB)
     if task.FACES in models:
         values = fields(seed=0, attributes={}, offsets=[])
-        endpoint(vae_edit_face, {"picture": photo("picture"), **values}, outputs())
+        endpoint(vae_edit_face, {**pictures_in("picture"), **values}, picture_out())

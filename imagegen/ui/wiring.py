@@ -7,12 +7,14 @@ runs, one at a time. Both hold the store's turn for one step only, and `live` go
 import inspect
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 from anyio import to_thread
+from gradio.context import Context
 from PIL import Image
 
 from imagegen.devices import SEEDS
@@ -20,7 +22,7 @@ from imagegen.errors import ImageGenError
 from imagegen.recipes import Recipe
 from imagegen.store import ModelStore
 from imagegen.tasks.journey import MAX_SIDE
-from imagegen.ui.inputs import Json
+from imagegen.ui.inputs import Json, Picture
 from imagegen.ui.language import T, explain, locale, visitor_language
 
 __all__ = [
@@ -32,11 +34,14 @@ __all__ = [
     "Travelling",
     "endpoint",
     "fields",
+    "hidden",
     "job",
     "last_step",
     "live",
     "named",
     "on_open",
+    "picture_out",
+    "pictures_in",
     "run_and_stop",
     "said",
     "seed_with_dice",
@@ -48,6 +53,8 @@ Controls = Mapping[str, Any]
 
 LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
 JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
+HIDDEN: MutableMapping[Any, dict[tuple[Any, str], Any]] = WeakKeyDictionary()
+"""Of each app, what its endpoints share."""
 NOTHING: Any = object()
 """What a handler yields after a step that it does not show, so that it can be stopped there too."""
 
@@ -224,7 +231,7 @@ def endpoint(
     lane: Mapping[str, Any] = LIVE,
 ) -> None:
     """A named API endpoint, `/function_name`, documented by the function's docstring; a generator streams."""
-    gr.Button(visible=False).click(
+    hidden(gr.Button).click(
         named(function, controls),
         list(controls.values()),
         outputs,
@@ -234,14 +241,29 @@ def endpoint(
     )
 
 
+def hidden(kind: Callable[..., Any], **options: Any) -> Any:
+    """A component that endpoints use and no page shows. Those alike are one: each makes every page open later."""
+    alike = HIDDEN.setdefault(Context.root_block, {})
+    key = kind, repr(options)
+    if key not in alike:
+        alike[key] = kind(**options, visible=False)
+    return alike[key]
+
+
 def fields(**values: Any) -> dict[str, gr.components.Component]:
     """For each value of an endpoint a hidden component that begins with it; lists and dictionaries are JSON."""
+    kinds = {list: Json, dict: Json, str: gr.Textbox, bool: gr.Checkbox}
+    return {name: hidden(kinds.get(type(value), gr.Number), value=value, label=name) for name, value in values.items()}
 
-    def field(name: str, value: Any) -> gr.components.Component:
-        kinds = {list: Json, dict: Json, str: gr.Textbox, bool: gr.Checkbox}
-        return kinds.get(type(value), gr.Number)(value, label=name, visible=False)  # type: ignore[no-any-return]
 
-    return {name: field(name, value) for name, value in values.items()}
+def pictures_in(*names: str) -> dict[str, gr.components.Component]:
+    """For each picture that an endpoint takes a hidden component."""
+    return {name: hidden(Picture, label=name) for name in names}
+
+
+def picture_out(label: str = "pictures", about: str = "about") -> list[gr.components.Component]:
+    """What an endpoint returns: one picture, and what there is to say about it."""
+    return [hidden(gr.Image, label=label, format="png"), hidden(gr.JSON, label=about)]
 
 
 def seed_with_dice(prefix: str = "", value: int = 0) -> gr.Number:
