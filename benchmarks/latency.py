@@ -40,6 +40,7 @@ with gr.Blocks(analytics_enabled=False) as blocks:
 blocks.queue().launch(server_port=int(os.environ["PORT"]), allowed_paths=[folder], quiet=True, ssr_mode=False)
 """
 PATIENCE = 120  # seconds for a start
+SETTLED = 20  # seconds, after which the app has loaded in the background what other tabs will need
 PICTURES = {
     "GAN, 1 digit": ("gan_sample", [None, None, 0, 1, 0, 1, []]),
     "GAN, 25 digits": ("gan_sample", [None, None, 0, 25, 0, 1, []]),
@@ -163,6 +164,7 @@ def main(calls: int) -> None:
         for name, (event, data) in slides.items():
             (folder / f"{name}.json").write_text(json.dumps(ours.event(event, data)))
         bare = Server(stack.enter_context(serving("-c", BARE, str(folder))))
+        time.sleep(SETTLED)
         for name, (event, data) in PICTURES.items():
             compare(f"API, {name}", partial(ours.picture, event, data), partial(bare.picture, name, [0]), calls)
         for name, (event, data) in slides.items():
