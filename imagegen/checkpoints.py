@@ -16,6 +16,7 @@ import copy
 import hashlib
 import importlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,8 +69,8 @@ class Checkpoint:
         return Card.from_markdown(self._read("README.md").decode(errors="replace"))
 
     def rewrite_card(self, card: Card) -> None:
-        """The card shows every drawing among the assets."""
-        drawings = [name for name in self.files("assets") if name.endswith(".svg")]
+        """The card shows every drawing and sheet of pictures among the assets, but no time-lapse."""
+        drawings = [name for name in self.files("assets") if re.fullmatch(r"assets/[\w-]+\.(svg|webp)", name)]
         self.add("README.md", card.to_markdown(self.name, drawings).encode())
 
     def add(self, name: str, content: bytes) -> None:

@@ -284,10 +284,12 @@ def test_a_rewritten_card_is_listed_and_leaves_the_weights_their_name(damaged: C
 
 def test_a_rewritten_card_shows_the_drawings_among_the_assets(damaged: Checkpoint) -> None:
     damaged.add("assets/loss.svg", b"<svg/>")
-    damaged.add("assets/moments/0.png", b"")
+    damaged.add("assets/prompts.webp", b"")
+    damaged.add("assets/moments/0.webp", b"")
     damaged.rewrite_card(damaged.card())
     damaged.verify()
-    assert re.findall(r"!\[.*", (damaged.folder / "README.md").read_text()) == ["![loss](assets/loss.svg)"]
+    shown = re.findall(r"!\[.*", (damaged.folder / "README.md").read_text())
+    assert shown == ["![loss](assets/loss.svg)", "![prompts](assets/prompts.webp)"]
 
 
 def test_a_store_loads_once_for_all_who_ask_at_once(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:

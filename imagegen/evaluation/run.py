@@ -39,6 +39,10 @@ EVALUATIONS: dict[str, Callable[[ModelStore, str, Sources], Figures | Iterator[F
     "vae-mnist-2d": vae.evaluate_digits,
 }
 """What measures each checkpoint: (store, name, sources) -> figures, or parts of them as they come."""
+SHEETS: dict[str, tuple[str, Callable[[ModelStore, str], bytes]]] = {
+    "sd-mini": ("assets/prompts.webp", text_to_image.sheet)
+}
+"""What is drawn for a card besides: its file, and (store, name) -> its content."""
 
 
 def evaluate(store: ModelStore, name: str, sources: Sources) -> Card:
@@ -63,5 +67,9 @@ def evaluate(store: ModelStore, name: str, sources: Sources) -> Card:
         card.figures.update(part)
         for file, drawing in charts(card).items():
             checkpoint.add(file, drawing.encode())
+        checkpoint.rewrite_card(card)
+    if name in SHEETS:
+        file, drawn = SHEETS[name]
+        checkpoint.add(file, drawn(store, name))
         checkpoint.rewrite_card(card)
     return card

@@ -5,6 +5,7 @@ sees on real held-out faces that have them.
 """
 
 import copy
+import io
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +19,10 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, figure
+from imagegen.images import grid, to_pictures
 from imagegen.store import ModelStore
 
-__all__ = ["draw", "evaluate_text_to_image", "seen_share", "shown_over_real", "with_traits"]
+__all__ = ["SHEET", "draw", "evaluate_text_to_image", "seen_share", "sheet", "shown_over_real", "with_traits"]
 
 JUDGE = "face-attributes"
 COUNT, PAIR_COUNT = 1_140, 100
@@ -28,6 +30,33 @@ COUNT, PAIR_COUNT = 1_140, 100
 STEPS, GUIDANCE = 20, 4.0
 BATCH = 60
 SEED = 0
+SHEET = (
+    *("a smiling young woman with blond hair and glasses", "an older man with a beard", "a bald man with a moustache"),
+    *("a woman with bangs, lipstick and earrings", "a young man with brown hair", "a man with gray hair and glasses"),
+    *("a woman with wavy black hair", "a young woman wearing a hat", "a man wearing a hat and glasses"),
+    *(
+        "a smiling man with an open mouth",
+        "戴眼镜的微笑的金发女士",
+        "留胡子的老先生",
+        "戴帽子的年轻男人",
+        "一位黑发女士",
+    ),
+    *("灰发的老先生", "卷发女孩的肖像", "戴耳环的女士", "棕发的年轻男人", "涂口红的女士", "秃头的男士"),
+    *("an emoji of a red heart", "grinning face emoji", "an emoji of a cat", "emoji: pizza", "an icon of a tree"),
+    *("an emoji of the sun", "an emoji of a red apple", "blue square emoji", "an emoji of a star", "a rocket emoji"),
+    *(
+        "红心的表情符号",
+        "太阳表情",
+        "一个苹果的表情",
+        "足球图标",
+        "表情：火箭",
+        "绿色方块的表情",
+        "星星表情",
+        "树的表情",
+    ),
+    *("黄色笑脸表情", "月亮图标"),
+)
+"""Prompts whose pictures stand in the card, ten in a row."""
 
 
 def evaluate_text_to_image(
@@ -58,6 +87,13 @@ def evaluate_text_to_image(
         seen = _drawn_and_seen(store, name, asked, chinese, rng)
         figures[f"shown as asked, {' with '.join(pair)}"] = _figure(seen, asked, seen_share(store, people))
     return figures
+
+
+def sheet(store: ModelStore, name: str) -> bytes:
+    """A WebP file of one picture for each prompt of `SHEET`, drawn as for the figures."""
+    file = io.BytesIO()
+    grid(to_pictures(draw(store.get(name), SHEET)), columns=10).save(file, "WEBP", quality=90)
+    return file.getvalue()
 
 
 def shown_over_real(seen: Tensor, asked: Tensor, share: Tensor) -> float:

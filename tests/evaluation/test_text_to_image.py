@@ -1,11 +1,13 @@
 """What was asked against what the judge sees: known answers, and a whole evaluation on made-up faces."""
 
+import io
 import math
 import random
 
 import pytest
 import torch
 from made_up_data import TEST_FACES, write_sources
+from PIL import Image
 
 from imagegen.cards import Card
 from imagegen.checkpoints import write_checkpoint
@@ -14,9 +16,11 @@ from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation import text_to_image
 from imagegen.evaluation.text_to_image import (
+    SHEET,
     draw,
     evaluate_text_to_image,
     seen_share,
+    sheet,
     shown_over_real,
     with_traits,
 )
@@ -152,3 +156,20 @@ def test_the_faces_held_against_were_not_trained_on(sources: Sources) -> None:
         assert len(people) > 0
         assert people.labels[:, [glasses, ATTRIBUTES.index(second)]].all()
         assert not (plain.labels[:, [glasses, ATTRIBUTES.index(second)]].all(dim=1)).any()
+
+
+def test_a_sheet_has_a_picture_for_each_of_its_prompts(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def noted(pipeline: object, prompts: list[str]) -> torch.Tensor:
+        drawn.extend(prompts)
+        return torch.zeros(len(prompts), 3, 64, 64)
+
+    monkeypatch.setattr(text_to_image, "draw", noted)
+    with Image.open(io.BytesIO(sheet(store, "sd-mini"))) as picture:
+        assert picture.format == "WEBP"
+        assert picture.width // 64 == 10
+        assert picture.height // 64 == 4
+    assert len(set(drawn)) == 40
+    assert drawn == list(SHEET)
+    assert sum(prompt.isascii() for prompt in drawn) == 20
