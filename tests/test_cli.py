@@ -10,6 +10,7 @@ from made_up_style import STYLES
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from imagegen import cli
 from imagegen.checkpoints import Checkpoint
 from imagegen.cli import app
 from imagegen.images import to_tensor
@@ -65,6 +66,15 @@ def test_a_run_remembers_how_it_was_started_but_not_where_the_data_lay(
     assert command.startswith("python -m imagegen train digit-classifier --data $IMAGEGEN_DATA/mnist")
     assert command.endswith(f"--output '{tmp_path / 'my run'}'")
     assert str(mnist_root) not in command
+
+
+def test_a_checkpoint_to_begin_with_is_remembered_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("faces", "sd-mini"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "sd-mini" / "SHA256SUMS").touch()
+    words = ["train", "sd-mini", "--data", tmp_path / "faces", "--data", tmp_path / "sd-mini"]
+    monkeypatch.setattr("sys.argv", ["imagegen", *map(str, words)])
+    assert cli._command() == "python -m imagegen train sd-mini --data $IMAGEGEN_DATA/faces --data checkpoints/sd-mini"
 
 
 @pytest.mark.parametrize(

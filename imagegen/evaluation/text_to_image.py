@@ -31,31 +31,16 @@ STEPS, GUIDANCE = 20, 4.0
 BATCH = 60
 SEED = 0
 SHEET = (
-    *("a smiling young woman with blond hair and glasses", "an older man with a beard", "a bald man with a moustache"),
-    *("a woman with bangs, lipstick and earrings", "a young man with brown hair", "a man with gray hair and glasses"),
-    *("a woman with wavy black hair", "a young woman wearing a hat", "a man wearing a hat and glasses"),
-    *(
-        "a smiling man with an open mouth",
-        "戴眼镜的微笑的金发女士",
-        "留胡子的老先生",
-        "戴帽子的年轻男人",
-        "一位黑发女士",
-    ),
-    *("灰发的老先生", "卷发女孩的肖像", "戴耳环的女士", "棕发的年轻男人", "涂口红的女士", "秃头的男士"),
-    *("an emoji of a red heart", "grinning face emoji", "an emoji of a cat", "emoji: pizza", "an icon of a tree"),
-    *("an emoji of the sun", "an emoji of a red apple", "blue square emoji", "an emoji of a star", "a rocket emoji"),
-    *(
-        "红心的表情符号",
-        "太阳表情",
-        "一个苹果的表情",
-        "足球图标",
-        "表情：火箭",
-        "绿色方块的表情",
-        "星星表情",
-        "树的表情",
-    ),
-    *("黄色笑脸表情", "月亮图标"),
-)
+    "a smiling young woman with blond hair and glasses", "an older man with a beard", "a bald man with a moustache",
+    "a woman with bangs, lipstick and earrings", "a young man with brown hair", "a man with gray hair and glasses",
+    "a woman with wavy black hair", "a young woman wearing a hat", "a man wearing a hat and glasses",
+    "a smiling man with an open mouth", "戴眼镜的微笑的金发女士", "留胡子的老先生", "戴帽子的年轻男人",
+    "一位黑发女士", "灰发的老先生", "卷发女孩的肖像", "戴耳环的女士", "棕发的年轻男人", "涂口红的女士", "秃头的男士",
+    "an emoji of a red heart", "grinning face emoji", "an emoji of a cat", "emoji: pizza", "an icon of a tree",
+    "an emoji of the sun", "an emoji of a red apple", "blue square emoji", "an emoji of a star", "a rocket emoji",
+    "红心的表情符号", "太阳表情", "一个苹果的表情", "足球图标", "表情：火箭", "绿色方块的表情", "星星表情",
+    "树的表情", "黄色笑脸表情", "月亮图标",
+)  # fmt: skip
 """Prompts whose pictures stand in the card, ten in a row."""
 
 
