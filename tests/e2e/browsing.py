@@ -159,9 +159,15 @@ def panels(page: Page) -> list[str]:
 
 
 def set_number(page: Page, name: str, value: float) -> None:
+    """Again, should it not last: Gradio sets what an accordion holds to its first value a moment after it opens."""
     field = page.locator(f"#{name} input[type=number]").first
-    field.fill(str(value))
-    field.press("Tab")
+    for _ in range(5):
+        field.fill(str(value))
+        field.press("Tab")
+        page.wait_for_timeout(SETTLED)
+        if field.input_value() == str(value):
+            return
+    raise AssertionError(f"{name} does not keep {value} but shows {field.input_value()}.")
 
 
 def choose(page: Page, name: str, option: str) -> None:
