@@ -12,11 +12,41 @@ from imagegen.data.pictures import Pictures
 from imagegen.errors import InputError
 from imagegen.images import to_bytes
 
-__all__ = ["EmojiFact", "emoji", "made_up_emoji"]
+__all__ = ["WELL_KNOWN", "EmojiFact", "emoji", "made_up_emoji"]
 
 SIDE = 64
 HELD_OUT_EVERY = 20
 """Of the names in sorted order: a held-out name is unseen in all three sets."""
+WELL_KNOWN = frozenset(
+    name
+    for names in (
+        "grinning face, beaming face with smiling eyes, face with tears of joy, smiling face, smiling face "
+        "with sunglasses, smiling face with heart-eyes, winking face, face blowing a kiss, crying face, "
+        "loudly crying face, angry face, frowning face, neutral face, sleeping face, thinking face, face with "
+        "tongue, slightly smiling face, ghost, alien, robot, skull, pile of poo, jack-o-lantern",
+        "cat face, cat, dog, mouse face, rabbit face, fox, bear, panda, tiger face, lion, cow face, pig face, "
+        "frog, monkey face, chicken, penguin, bird, unicorn, honeybee, butterfly, turtle, snake, octopus, "
+        "fish, tropical fish, dolphin, whale, elephant, crab, dragon face, horse face",
+        "red apple, green apple, pear, tangerine, lemon, banana, watermelon, grapes, strawberry, cherries, "
+        "peach, pineapple, tomato, carrot, mushroom, bread, hamburger, pizza, egg, sushi, cookie, doughnut, "
+        "birthday cake, cupcake, hot beverage, beer mug, wine glass",
+        "sun, sun with face, crescent moon, full moon, star, glowing star, cloud, rainbow, fire, droplet, "
+        "snowflake, snowman, high voltage, globe showing Europe-Africa, deciduous tree, evergreen tree, palm "
+        "tree, cactus, Christmas tree, tulip, rose, sunflower, cherry blossom, hibiscus, blossom, four leaf "
+        "clover, seedling",
+        "rocket, automobile, bus, bicycle, airplane, sailboat, house, castle, soccer ball, basketball, "
+        "tennis, trophy, musical note, guitar, camera, laptop, telephone, watch, alarm clock, light bulb, "
+        "pencil, scissors, key, locked, bell, balloon, wrapped gift, party popper, crown, top hat, "
+        "sunglasses, gem stone, money bag, Santa Claus, thumbs up, thumbs down, raised fist, eyes",
+        "red heart, orange heart, yellow heart, green heart, blue heart, purple heart, black heart, broken "
+        "heart, sparkling heart, heart with arrow, red circle, blue circle, green circle, yellow circle, red "
+        "square, blue square, yellow square, orange square, purple square, check mark button, cross mark, "
+        "warning, red question mark, red exclamation mark, right arrow, left arrow, flag: China, flag: United "
+        "States, flag: Japan",
+    )
+    for name in names.split(", ")
+)
+"""Names that people think of first: faces, animals, food, nature, things, signs. Most others are flags and variants."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +94,6 @@ def made_up_emoji() -> tuple[Pictures, list[EmojiFact]]:
     rng = torch.Generator().manual_seed(0)
     coarse = torch.rand(48, 3, 4, 4, generator=rng)
     pixels = F.interpolate(coarse, size=SIDE, mode="bilinear").mul(255).to(torch.uint8)
-    words = [("red heart", "红心"), ("blue square", "蓝色方块"), ("sun", "太阳"), ("black cat", "黑猫")]
+    words = [("red heart", "红心"), ("blue book", "蓝色书本"), ("sun", "太阳"), ("black cat", "黑猫")]
     facts = [EmojiFact("noto", name, (name.split()[-1],), zh, (zh,)) for name, zh in words] * 12
     return Pictures(pixels, torch.arange(48)), facts

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from imagegen.checkpoints import Checkpoint
 from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, emoji_caption, face_caption, lexicon
-from imagegen.data.emoji import EmojiFact, emoji, made_up_emoji
+from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import picture_noise
@@ -34,8 +34,10 @@ __all__ = ["PROMPTS", "TextToImageRecipe"]
 AUTOENCODER = "face-autoencoder"
 CAPTIONS = 8
 """Wordings of each picture to choose from, every other one Chinese."""
-EMOJI_SHARE = 1 / 3
+EMOJI_SHARE = 1 / 2
 """Of the pictures in a step, about."""
+WELL_KNOWN_COPIES = 8
+"""How much more often than others an emoji is shown whose name people think of first."""
 UNSAID = 0.1
 """Share of the pictures whose caption is not said, so that guidance has a plain model to start from."""
 LEARNING_RATE = 6e-4
@@ -104,7 +106,7 @@ class TextToImageRecipe:
             for network in (self.model, self.average):
                 network.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
                 network.unet.load_state_dict(pipeline.unet.state_dict())
-        return self._prepare(_autoencoder(sources), people, icons, captions)
+        return self._prepare(_autoencoder(sources), people, icons, facts, captions)
 
     def made_up_data(self) -> Pictures:
         self.prompts = PROMPTS[:2]  # two steps need no full sheet
@@ -112,14 +114,20 @@ class TextToImageRecipe:
         people, (icons, facts) = made_up_faces().part(0, 32), made_up_emoji()
         captions = _captions(people.labels, facts)
         self.tokenizer = _tokenizer(captions)
-        return self._prepare(autoencoder, people, icons, captions)
+        return self._prepare(autoencoder, people, icons, facts, captions)
 
     def _prepare(
-        self, autoencoder: FaceAutoencoder, people: Pictures, icons: Pictures, captions: Sequence[Sequence[str]]
+        self,
+        autoencoder: FaceAutoencoder,
+        people: Pictures,
+        icons: Pictures,
+        facts: Sequence[EmojiFact],
+        captions: Sequence[Sequence[str]],
     ) -> Pictures:
         """Latents of faces, of mirrored faces and of emoji, with their captions.
 
-        Faces with a trait that is hard to learn are there twice; emoji are repeated to their share.
+        Faces with a trait that is hard to learn are there twice, well-known emoji `WELL_KNOWN_COPIES` times; all emoji
+        are repeated to their share.
         """
         self.frozen["autoencoder"] = autoencoder
         ids = token_ids(self.tokenizer, list(chain.from_iterable(captions))).view(-1, CAPTIONS, LENGTH)
@@ -133,8 +141,9 @@ class TextToImageRecipe:
             )
         count = len(people)
         shown = torch.cat([torch.arange(count), _hard_to_learn(people.labels).nonzero()[:, 0]])
-        copies = max(1, round(2 * len(shown) * EMOJI_SHARE / (1 - EMOJI_SHARE) / len(icons)))
-        drawn = torch.arange(count, count + len(icons)).repeat(copies)
+        times = torch.tensor([WELL_KNOWN_COPIES if fact.name in WELL_KNOWN else 1 for fact in facts])
+        drawn = torch.arange(count, count + len(icons)).repeat_interleave(times)
+        drawn = drawn.repeat(max(1, round(2 * len(shown) * EMOJI_SHARE / (1 - EMOJI_SHARE) / len(drawn))))
         pictures = torch.cat([latents[shown], latents[shown + count], latents[drawn + count]])
         return Pictures(pictures, ids[torch.cat([shown, shown, drawn])])
 
@@ -205,7 +214,8 @@ class TextToImageRecipe:
                     "loss": "squared error of the velocity, + that of the mean picture read off the words alone",
                     "captions": f"{CAPTIONS} wordings a picture, half of them Chinese; {UNSAID:.0%} unsaid",
                     "faces": f"those with {', '.join(HARD_TO_LEARN)} twice, and that said more often",
-                    "emoji": f"{EMOJI_SHARE:.0%} of the pictures in a step",
+                    "emoji": f"{EMOJI_SHARE:.0%} of the pictures in a step; those whose names people think of first "
+                    f"{WELL_KNOWN_COPIES} times as often",
                     "learning rate": LEARNING_RATE,
                     "EMA half-life": f"{EMA_HALF_LIFE:.0%} of the run so far",
                 },
@@ -227,7 +237,8 @@ def _described(start: Checkpoint | None) -> str:
     if start is None:
         return "nothing"
     training = start.card().training
-    return f"{start.name} of commit {training['commit']}, after {training['steps']:,} steps of {training['batch']}"
+    begun = f"{start.name} of commit {training['commit']}, after {training['steps']:,} steps of {training['batch']}"
+    return begun if training["start"] == "nothing" else f"{begun}, which went on from {training['start']}"
 
 
 def _hard_to_learn(labels: Tensor) -> Tensor:

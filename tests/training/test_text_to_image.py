@@ -33,7 +33,7 @@ from imagegen.training.publish import publish
 from imagegen.training.recipe import Step
 from imagegen.training.recipes import build
 from imagegen.training.run import Run
-from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, TextToImageRecipe
+from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, WELL_KNOWN_COPIES, TextToImageRecipe
 
 CPU = torch.device("cpu")
 OPTIONS = {"steps": 2, "batch": 8, "device": "cpu", "precision": "no"}
@@ -100,8 +100,9 @@ def test_what_is_trained_on(recipe: TextToImageRecipe, data: Pictures, sources: 
     shown = allowed + twice
     assert 0 < twice < allowed
     icons = len(data) - 2 * shown
-    assert icons % 36 == 0, "the twelve emoji of the held-out name are not among them"
-    assert icons / len(data) == pytest.approx(EMOJI_SHARE, abs=0.15)
+    once = 24 * WELL_KNOWN_COPIES + 12
+    assert icons % once == 0, "two well-known names and another, and not the one held out"
+    assert abs(icons - 2 * shown * EMOJI_SHARE / (1 - EMOJI_SHARE)) <= once / 2
     assert torch.equal(data.labels[:shown], data.labels[shown : 2 * shown]), "mirrored faces, same captions"
     assert len(data.pixels[:shown].flatten(1).unique(dim=0)) == allowed
     autoencoder = recipe.frozen["autoencoder"]
