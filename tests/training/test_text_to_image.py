@@ -233,7 +233,7 @@ def test_it_ships_a_golden_picture_and_the_words_of_its_captions(published: Chec
     shown = to_tensor(open_picture(golden))
     assert (replay(recipe, store) - shown).abs().max() <= 1.01 / 255
     known = known_words(store)
-    assert not known.unknown("a smiling woman wearing a hat, a blue square: 戴眼镜的女士，蓝色方块的表情符号")
+    assert not known.unknown("a smiling woman wearing a hat, a blue book: 戴眼镜的女士，蓝色书本的表情符号")
     held_out = {fact.name for fact in emoji(sources.root(1), "test")[1]}
     assert held_out == {"black cat"}
     assert set(known.unknown("black cat 黑猫")) == {"cat", "黑猫"}, "its picture was kept back"
