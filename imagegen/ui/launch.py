@@ -6,12 +6,15 @@ import os
 import secrets
 import signal
 import sys
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import gradio as gr
+from gradio import state_holder
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -59,6 +62,30 @@ class Look(TypedDict, total=False):
     i18n: gr.I18n
 
 
+class Visit(state_holder.SessionState):
+    """What the server remembers of a visitor: the values of `gr.State`.
+
+    Gradio would keep a description of the whole page besides, 0.9 MB, with all that was last shown in it, for links of
+    its own kind that this app does not offer.
+    """
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        empty: Any = SimpleNamespace(default_config=SimpleNamespace(blocks={}), blocks={})
+        super().__init__(empty)
+        self.blocks_config = copy(blocks.default_config)
+        self.config_values = _Nothing()
+
+    def _update_config(self, key: int) -> None: ...
+
+    def _update_value_in_config(self, key: int, value: Any) -> None: ...
+
+
+class _Nothing(dict[int, Any]):
+    """Stays empty."""
+
+    def __setitem__(self, key: int, value: Any) -> None: ...
+
+
 class PackedPage:
     """ASGI middleware that sends the page itself compressed, 0.4 MB of 1.4; of the rest Gradio takes care."""
 
@@ -84,6 +111,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
         hold_to(limits, blocks)
     if "SPACE_HOST" in os.environ:  # a Space's own proxies, whose word on where a request came from is taken
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)
+    state_holder.SessionState = Visit  # type: ignore[misc]
     _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE, api_open=False).launch(
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port,

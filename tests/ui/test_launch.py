@@ -14,7 +14,8 @@ from e2e.visiting import App
 from gradio_client import Client
 from serving import LOOPBACK, ROOT, WATCH, address, free_port, serving, start
 
-# An app with an echo and a run whose second step takes a minute; its arguments after the port are fields of Settings.
+# An app with an echo, a count of what is kept, and a run whose second step takes a minute.
+# Its arguments after the port are fields of Settings.
 APP = """
 import sys, time
 import gradio as gr
@@ -28,9 +29,14 @@ def run():
         torch.nn.functional.conv2d(torch.ones(1, 8, 96, 96), torch.ones(8, 8, 3, 3))
     yield 2
 
+def kept(count):
+    visits = blocks.state_holder.session_data.values()
+    return count + 1, [count + 1, sum(len(list(visit.components)) for visit in visits)]
+
 with gr.Blocks(delete_cache=DELETE_CACHE, analytics_enabled=False) as blocks:
-    text, number = gr.Textbox(), gr.Number()
+    text, number, count, counts = gr.Textbox(), gr.Number(), gr.State(0), gr.JSON()
     gr.on(fn=lambda text: text, inputs=text, outputs=text, api_name="echo")
+    gr.on(fn=kept, inputs=count, outputs=[count, counts], api_name="kept")
     gr.on(fn=run, outputs=number, api_name="run")
 print(launch(blocks, Settings(port=int(sys.argv[1]), **dict.fromkeys(sys.argv[2:], True))), flush=True)
 wait(blocks)
@@ -165,3 +171,11 @@ def test_the_page_is_sent_packed_to_who_can_unpack_it(app: App) -> None:
     assert "content-encoding" not in plain.headers
     assert len(packed.text) == len(plain.text)
     assert int(packed.headers["content-length"]) < len(plain.content) / 3
+
+
+def test_of_a_visitor_the_server_keeps_states_and_not_what_was_shown() -> None:
+    with serving("-c", APP, str(free_port())) as url:
+        client = Client(url, verbose=False, analytics_enabled=False, httpx_kwargs={"trust_env": False})
+        assert client.predict("hello", api_name="/echo") == "hello"
+        assert client.predict(api_name="/kept") == [1, 0]
+        assert client.predict(api_name="/kept") == [2, 0]
