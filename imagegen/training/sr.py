@@ -30,8 +30,9 @@ FEATURES = ("relu1_2", "relu2_2", "relu3_1")
 """Layers of VGG-19 that must agree."""
 ADVERSARIAL = 0.01
 PIXELS = 0.5
-DIRECTIONS = 1.0
+DIRECTIONS = 3.0
 """Weight of what SqueezeNet sees, as directions of its features: VGG-19 up to relu3_1 alone left fine texture out."""
+START = Path("checkpoints/sr-x4")
 EMA_STEPS, EMA_SHARE = 1_000, 0.05
 """Steps that the average of weights looks back, or this share of those so far."""
 PREVIEWS = 3
@@ -101,8 +102,9 @@ class SuperResolutionRecipe:
 class SuperResolutionGanRecipe:
     """SRGAN (Ledig et al. 2017): details that look right instead of the mean of all that could be there.
 
-    It starts from `sr-x4`. Features of VGG-19 and SqueezeNet say what the photo shows; a critic of patches says whether
-    they look real, each held against the true one at its place (relativistic pairing).
+    It starts from `sr-x4`, or goes on from an earlier `srgan-x4`. Features of VGG-19 and SqueezeNet say what the photo
+    shows; a critic of patches says whether they look real, each held against the true one at its place (relativistic
+    pairing).
     """
 
     name = "srgan-x4"
@@ -126,7 +128,7 @@ class SuperResolutionGanRecipe:
         }
 
     def load_data(self, sources: Sources) -> Pictures:
-        start = Checkpoint(sources.root(1) or Path("checkpoints/sr-x4")).load().state_dict()
+        start = Checkpoint(sources.root(1) or START).load().state_dict()
         for network in (self.network, self.average):
             network.load_state_dict(start)
         self.frozen["vgg"] = load_vgg(sources.features, FEATURES[-1])
@@ -180,7 +182,7 @@ class SuperResolutionGanRecipe:
                 self.average,
                 "Four times as many pixels a side, with invented detail that looks real.",
                 {
-                    "start": "sr-x4",
+                    "start": (sources.root(1) or START).name,
                     "loss": f"L1 of VGG-19 {', '.join(FEATURES)} + {DIRECTIONS} x directions of SqueezeNet's features "
                     f"+ {ADVERSARIAL} x relativistic pairing + {PIXELS} x L1 of pixels",
                     "learning rate": f"{GAN_LEARNING_RATE} to 0, critic {CRITIC_LEARNING_RATE} to 0",
