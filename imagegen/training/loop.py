@@ -192,7 +192,8 @@ class _Loop:
         sums: dict[str, Tensor] = {}
         self._moment(facts["step"])
         self.moments_shown = self._moments_by(steps)
-        with tqdm(total=steps, initial=facts["step"], unit="step", disable=not self.accelerator.is_main_process) as bar:
+        total = facts["steps"] or None
+        with tqdm(total=total, initial=facts["step"], unit="step", disable=not self.accelerator.is_main_process) as bar:
             while facts["step"] < steps:
                 for key, value in self._step(next(order), steps).items():
                     sums[key] = sums.get(key, 0) + value

@@ -72,12 +72,15 @@ def subject(travelling: Travelling | None, engine: object) -> Tensor:
 
 
 def under_brush(travelling: Travelling, engine: object) -> dict[str, Any]:
-    """The same for the brush, and whether it is sd-mini's: then the parts of a face have their places."""
+    """The same for the brush, whether it is sd-mini's, for which the parts of a face have their places, and whether it
+    is the visitor's own, for which a face that is being made is given up.
+    """
+    about = {"faces": engine == CHECKPOINT, "brought": travelling.recipe is None}
     if engine == CHECKPOINT:
-        return {"png": shown(subject(travelling, engine)), "faces": True}
+        return {"png": shown(subject(travelling, engine)), **about}
     picture = travelling.picture.convert("RGB")
     picture.thumbnail((BRUSH_SIDE, BRUSH_SIDE))
-    return {"png": data_url(jpeg(picture), "jpeg"), "faces": False}
+    return {"png": data_url(jpeg(picture), "jpeg"), **about}
 
 
 def request(travelling: Travelling | None, brush: object, mode: object, **values: Any) -> task.EditRequest:

@@ -19,7 +19,7 @@ from e2e.browsing import (
     words,
 )
 from e2e.tiny import Tiny
-from e2e.visiting import App, photo
+from e2e.visiting import App, photo, slowed
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -111,6 +111,23 @@ def test_a_stroke_changes_what_is_under_it_and_no_other_pixel(tab: Page, tmp_pat
     expect(tab.locator(".result .compare")).to_have_attribute("style", re.compile("--at: ?100%"))
     press(tab.locator(".result").get_by_role("button", name=words(tab)["take"]))
     expect(tab.locator(".traveller")).to_contain_text(words(tab)["traveller.made"])
+
+
+def test_a_photo_that_comes_while_a_face_is_made_is_kept(page: Page, tiny: Tiny, tmp_path: Path) -> None:
+    brought = tmp_path / "photo.png"
+    photo(64, 64).save(brought)
+    with slowed(tiny.app):
+        open_tab(page, "edit.tab")
+        expect(page.locator("#face-stop")).to_be_visible(timeout=RUN)
+        press(page.get_by_role("button", name=words(page)["edit.bring"]).locator("visible=true"))
+        page.locator("#edit-photo input[type=file]").set_input_files(brought)
+        expect(page.locator("#face-run")).to_be_visible(timeout=RUN)
+    page.wait_for_timeout(2 * SETTLED)
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.brought"])
+    assert page.locator(DONE).count() == 0, "no edit that nobody asked for"
+    with edited(page):
+        press(page.locator("#edit-run"))
+    assert read_recipe(result(page, tmp_path)).inputs
 
 
 def test_a_long_run_is_stopped(tab: Page, tiny: Tiny) -> None:

@@ -183,6 +183,8 @@ async function receive() {
   }
   mode = value.mode ?? mode;
   if (value.region) cover(value.region);
+  const giveUp = document.querySelector("#face-stop");
+  if (value.brought && giveUp?.offsetParent) giveUp.click();
   const url = value.preview ?? value.png;
   if (url) {
     const loaded = await picture(url);
@@ -201,7 +203,7 @@ async function receive() {
   }
   send();
   element.querySelector(".brush").dataset.drawn = String(Boolean(image));
-  if (begins || value.run) run();
+  if ((begins && !value.brought) || value.run) run();
 }
 
 onSeen(element.querySelector(".brush"), () => trigger("focus"));
