@@ -1,7 +1,8 @@
-"""Does a prompted face show what was asked? A judge that was trained apart looks, and is held against real faces.
+"""Does a picture show what was asked? Judges that were trained apart look, and are held against real pictures.
 
-A judge errs on real faces too. So a figure is the share of the traits asked for that it sees, over the share that it
-sees on real held-out faces that have them.
+A judge errs on real faces too. So a figure of faces is the share of the traits asked for that it sees, over the share
+that it sees on real held-out faces that have them. An emoji is recognised if, of all real ones whose names people
+think of first, the most alike bears the name asked for.
 """
 
 import copy
@@ -11,18 +12,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.data.captions import TRAITS, describe
+from imagegen.data.captions import LANGUAGES, TRAITS, describe
+from imagegen.data.emoji import WELL_KNOWN, emoji
 from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces, kept_out
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import picture_noise
+from imagegen.evaluation.faces import FaceFeatures
 from imagegen.evaluation.features import as_saved, in_batches
 from imagegen.evaluation.measures import Figures, figure
 from imagegen.images import grid, to_pictures
+from imagegen.models.perceptual import load_squeezenet
 from imagegen.store import ModelStore
 
-__all__ = ["SHEET", "draw", "evaluate_text_to_image", "seen_share", "sheet", "shown_over_real", "with_traits"]
+__all__ = [
+    "SHEET",
+    "draw",
+    "evaluate_text_to_image",
+    "recognised",
+    "seen_share",
+    "sheet",
+    "shown_over_real",
+    "with_traits",
+]
 
 JUDGE = "face-attributes"
 COUNT, PAIR_COUNT = 1_140, 100
@@ -47,7 +61,8 @@ SHEET = (
 def evaluate_text_to_image(
     store: ModelStore, name: str, sources: Sources, count: int = COUNT, pair_count: int = PAIR_COUNT
 ) -> Figures:
-    """Traits shown over traits that real faces show: of all prompts, by language, by trait, and of kept-out pairs.
+    """Traits shown over traits that real faces show: of all prompts, by language, by trait, and of kept-out pairs; then
+    the share of emoji recognised.
 
     Args:
         count: prompts of 1 to 3 traits, each trait in turn, with others that a real face has beside it.
@@ -71,7 +86,7 @@ def evaluate_text_to_image(
         asked = torch.tensor([trait.value and trait.attribute in pair for trait in TRAITS]).expand(pair_count, -1)
         seen = _drawn_and_seen(store, name, asked, chinese, rng)
         figures[f"shown as asked, {' with '.join(pair)}"] = _figure(seen, asked, seen_share(store, people))
-    return figures
+    return figures | _emoji_figures(store, name, sources)
 
 
 def sheet(store: ModelStore, name: str) -> bytes:
@@ -89,6 +104,17 @@ def shown_over_real(seen: Tensor, asked: Tensor, share: Tensor) -> float:
         share: of real faces with a trait, those on which it is seen, (traits,).
     """
     return ((seen & asked).sum() / (share * asked).sum()).item()
+
+
+def recognised(drawn: Tensor, asked: Sequence[str], real: Tensor, names: Sequence[str]) -> int:
+    """How many pictures are, of all real ones, most like one that bears the name asked for.
+
+    Args:
+        drawn, real: features, (drawn, features) and (real, features), compared by their angle.
+        asked, names: of each of them.
+    """
+    nearest = (F.normalize(drawn) @ F.normalize(real).T).argmax(dim=1).tolist()
+    return sum(names[i] == name for i, name in zip(nearest, asked, strict=True))
 
 
 def with_traits(attributes: Tensor) -> Tensor:
@@ -163,6 +189,37 @@ def _drawn_and_seen(store: ModelStore, name: str, asked: Tensor, chinese: Tensor
 def _traits_seen(store: ModelStore, pictures: Tensor) -> Tensor:
     """What the judge sees in pictures (N, 3, 64, 64): bool (N, traits)."""
     return with_traits(in_batches(store.get(JUDGE), pictures) > store.asset(JUDGE, "thresholds"))
+
+
+def _emoji_figures(store: ModelStore, name: str, sources: Sources) -> Figures:
+    """The share of emoji recognised in each language, beside that of real ones among those of the other sets."""
+    icons, facts = emoji(sources.root(1), "train")
+    chosen = [i for i, fact in enumerate(facts) if fact.name in WELL_KNOWN]
+    known, sets = [facts[i] for i in chosen], {facts[i].set for i in chosen}
+    names = [fact.name for fact in known]
+    network = FaceFeatures(load_squeezenet(sources.features))
+    real = in_batches(network, icons[torch.tensor(chosen)][0])
+    hits = 0
+    for one in sets:
+        own = torch.tensor([fact.set == one for fact in known])
+        others = [fact.name for fact in known if fact.set != one]
+        hits += recognised(real[own], [fact.name for fact in known if fact.set == one], real[~own], others)
+    named = {fact.name: fact for fact in known}
+    prompts = {
+        "en": [f"{fact.name} emoji" for fact in named.values()],
+        "zh": [f"{fact.name_zh}的表情符号" for fact in named.values()],
+    }
+    drawn = {language: in_batches(network, draw(store.get(name), prompts[language])) for language in LANGUAGES}
+    how = f"{len(named)} names people think of first, nearest of {len(known)} real emoji by SqueezeNet features"
+    against = f"{hits / len(known):.3g} (real ones, among those of the other sets)"
+    return {
+        f"emoji recognised, {words}": figure(
+            recognised(drawn[language], list(named), real, names) / len(named),
+            f"{how}, seed {SEED}, {STEPS} steps, guidance {GUIDANCE:g}",
+            against,
+        )
+        for language, words in (("en", "English"), ("zh", "Chinese"))
+    }
 
 
 def _figure(seen: Tensor, asked: Tensor, share: Tensor) -> dict[str, Any]:

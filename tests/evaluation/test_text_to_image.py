@@ -3,15 +3,18 @@
 import io
 import math
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 from made_up_data import TEST_FACES, write_sources
 from PIL import Image
+from safetensors.torch import save_file
 
 from imagegen.cards import Card
 from imagegen.checkpoints import write_checkpoint
 from imagegen.data.captions import TRAITS
+from imagegen.data.emoji import emoji
 from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation import text_to_image
@@ -19,6 +22,7 @@ from imagegen.evaluation.text_to_image import (
     SHEET,
     draw,
     evaluate_text_to_image,
+    recognised,
     seen_share,
     sheet,
     shown_over_real,
@@ -26,6 +30,7 @@ from imagegen.evaluation.text_to_image import (
 )
 from imagegen.models.attributes import FaceAttributes
 from imagegen.models.autoencoder import FaceAutoencoder
+from imagegen.models.perceptual import SQUEEZENET_FILE, SqueezeNet
 from imagegen.models.text import TextToImage, make_pipeline, make_tokenizer, token_ids
 from imagegen.store import ModelStore
 
@@ -35,7 +40,13 @@ COUNT, PAIR_COUNT = 2 * len(TRAITS), 4
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    return write_sources(tmp_path_factory.mktemp("data"))
+    """Made-up faces and emoji, and an untrained SqueezeNet."""
+    features = tmp_path_factory.mktemp("features")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        weights = {key: value for key, value in SqueezeNet().state_dict().items() if key.startswith("features")}
+    save_file(weights, features / SQUEEZENET_FILE)
+    return replace(write_sources(tmp_path_factory.mktemp("data")), features=features)
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +135,38 @@ def test_a_picture_is_the_same_in_any_batch(store: ModelStore, monkeypatch: pyte
 def test_a_whole_evaluation(store: ModelStore, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_to_image, "STEPS", 1)
     figures = evaluate_text_to_image(store, "sd-mini", sources, COUNT, PAIR_COUNT)
-    assert len(figures) == 3 + len(TRAITS) + len(KEPT_OUT)
+    assert len(figures) == 3 + len(TRAITS) + len(KEPT_OUT) + 2
     assert all(math.isfinite(figure["value"]) and figure["value"] >= 0 for figure in figures.values())
     assert figures["shown as asked"]["how"].startswith(f"{COUNT} prompts")
     assert figures["shown as asked, Chinese"]["how"].startswith(f"{COUNT // 2} prompts")
     assert figures["shown as asked, Eyeglasses with Blond_Hair"]["how"].startswith(f"{PAIR_COUNT} prompts")
+    assert figures["emoji recognised, Chinese"]["how"].startswith("2 names people think of first, nearest of 24 real")
     assert evaluate_text_to_image(store, "sd-mini", sources, COUNT, PAIR_COUNT) == figures
+
+
+def test_what_is_drawn_is_named_by_the_real_one_most_like_it() -> None:
+    real = torch.tensor([[1.0, 0], [0, 1], [-1, 0]])
+    drawn = torch.tensor([[9.0, 1], [1, 9], [-0.1, 0.01], [2, 1]])
+    names = ["sun", "cat", "sun"]
+    assert recognised(drawn, ["sun", "cat", "sun", "sun"], real, names) == 4
+    assert recognised(drawn, ["cat", "cat", "cat", "cat"], real, names) == 1
+
+
+def test_emoji_as_real_ones_are_all_recognised(
+    store: ModelStore, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    icons, facts = emoji(sources.root(1), "train")
+    asked: list[str] = []
+
+    def copied(pipeline: object, prompts: list[str]) -> torch.Tensor:
+        asked.extend(prompts)
+        by_name = {name: i for i, fact in enumerate(facts) for name in (fact.name, fact.name_zh)}
+        return icons[torch.tensor([by_name[p.removesuffix(" emoji").removesuffix("的表情符号")] for p in prompts])][0]
+
+    monkeypatch.setattr(text_to_image, "draw", copied)
+    figures = text_to_image._emoji_figures(store, "sd-mini", sources)
+    assert [figure["value"] for figure in figures.values()] == [1, 1]
+    assert asked == ["red heart emoji", "sun emoji", "红心的表情符号", "太阳的表情符号"]
 
 
 def test_pictures_that_show_all_reach_what_real_faces_reach(
@@ -144,7 +181,7 @@ def test_pictures_that_show_all_reach_what_real_faces_reach(
     monkeypatch.setattr(text_to_image, "_drawn_and_seen", see_all_that_was_asked)
     monkeypatch.setattr(text_to_image, "seen_share", lambda store, people: torch.full((len(TRAITS),), 0.5))
     figures = evaluate_text_to_image(store, "sd-mini", sources, COUNT, PAIR_COUNT)
-    assert all(figure["value"] == pytest.approx(2) for figure in figures.values())
+    assert all(figure["value"] == pytest.approx(2) for name, figure in figures.items() if name.startswith("shown"))
     assert [int(pair.sum(dim=1).unique()) for pair in asked[1:]] == [2, 2, 2]
 
 
