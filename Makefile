@@ -24,7 +24,7 @@ bench: $(VENV)/dev  ## every benchmark, as one table; some twenty minutes
 tables: $(VENV)/dev  ## write the README's tables anew from the cards
 	$(BIN)/python scripts/readme_tables.py
 
-train-%: $(VENV)/app  ## make train-gan-mnist: the recipe as its card tells, on data that it downloads
+train-%: $(VENV)/app  ## make train-gan-mnist: the small recipe; MNIST and CelebA are downloaded, other data need `train --data`
 	$(BIN)/python -m imagegen train $*
 
 $(VENV)/app: requirements.txt

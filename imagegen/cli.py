@@ -29,7 +29,7 @@ app = typer.Typer(
 
 Data = Annotated[
     list[Path] | None,
-    typer.Option(help="A data set, once for each that the recipe needs; what is not given is downloaded."),
+    typer.Option(help="A data set, once for each that the recipe needs; MNIST and CelebA are downloaded if not given."),
 ]
 Features = Annotated[
     Path | None,

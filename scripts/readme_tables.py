@@ -57,7 +57,8 @@ def recipes_table() -> str:
 
 def _plan(recipe: Recipe) -> str:
     averages = [network for name, network in recipe.networks.items() if name.startswith("average")]
-    shipped = sum(p.numel() for network in averages or recipe.networks.values() for p in network.parameters())
+    networks = averages or [network for name, network in recipe.networks.items() if name != "heads"]
+    shipped = sum(p.numel() for network in networks for p in network.parameters())
     return f"{shipped / 1e6:.2f} M, {recipe.steps:,} steps of {recipe.batch}"
 
 

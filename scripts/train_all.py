@@ -91,7 +91,9 @@ def card_of(store: ModelStore, name: str) -> Card | None:
 def train_command(name: str, minutes: float, options: argparse.Namespace) -> str:
     """One shell line: train, or go on, then publish."""
     recipe = build(name, options.size, seed=0)
-    sources = [f"--data {options.data / DATA[need]}" for need in recipe.needs]
+    begins = {AFTER[name]: options.output / "checkpoints" / AFTER[name]} if name in AFTER else {}
+    places = begins | {need: options.data / folder for need, folder in DATA.items()}
+    sources = [f"--data {places[need]}" for need in recipe.needs if need in places]
     if options.features is not None:
         sources.append(f"--features {options.features}")
     run = options.output / "runs" / name

@@ -1,12 +1,15 @@
 """Scripts that make what the README shows, tried on tiny networks."""
 
 import importlib.util
+from argparse import Namespace
+from pathlib import Path
 from types import ModuleType
 
 from made_up_style import STYLES
 from serving import ROOT
 
 from imagegen.store import ModelStore
+from imagegen.training.recipes import RECIPES, build
 
 
 def script(name: str) -> ModuleType:
@@ -29,3 +32,15 @@ def test_the_grid_of_styles_has_a_row_for_each_photo_and_a_column_for_each_style
         for x in range(columns)
     ]
     assert len(set(cells)) == len(cells)
+
+
+def test_every_recipe_is_trained_by_a_command_that_gives_it_its_data(tmp_path: Path) -> None:
+    train_all = script("train_all")
+    options = Namespace(size="small", data=Path("data"), features=None, output=tmp_path, device="cpu")
+    for name in RECIPES:
+        command = train_all.train_command(name, 1, options).split(" && ")[0].split()
+        given = [command[i + 1] for i, word in enumerate(command) if word == "--data"]
+        needs = build(name, "small", seed=0).needs
+        assert len(given) == len(needs) - (name == "sd-mini"), "which begins with nothing"
+        assert given[0].startswith("data/")
+    assert train_all.train_command("srgan-x4", 1, options).count(f"--data {tmp_path / 'checkpoints' / 'sr-x4'} ") == 2

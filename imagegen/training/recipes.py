@@ -23,7 +23,7 @@ from imagegen.training.vae import FaceVaeRecipe, autoencoder_2d, vae_2d, vae_dig
 __all__ = ["RECIPES", "SIZES", "build", "made_up_data"]
 
 SIZES = ("small", "large")
-"""For an hour or two of a CPU, and for five to ten minutes of a modern GPU."""
+"""For six minutes to four hours of a CPU core, and for five to ten minutes of a modern GPU."""
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {
     "ae-mnist-2d": autoencoder_2d,

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +31,6 @@ ADVERSARIAL = 0.01
 PIXELS = 0.5
 DIRECTIONS = 3.0
 """Weight of what SqueezeNet sees, as directions of its features: VGG-19 up to relu3_1 alone left fine texture out."""
-START = Path("checkpoints/sr-x4")
 EMA_STEPS, EMA_SHARE = 1_000, 0.05
 """Steps that the average of weights looks back, or this share of those so far."""
 PREVIEWS = 3
@@ -49,14 +47,16 @@ class SuperResolutionRecipe:
         name: of recipe and checkpoint.
         size: `small` or `large`; the network is the same.
         shrink: photo -> the low resolution that it is to be restored from.
-        seen: what that does, for the card.
+        seen, summary: what that does, and what the network is for, for the card.
     """
 
     needs: tuple[str, ...] = ("photos",)
     compiled: tuple[str, ...] = ("network",)
 
-    def __init__(self, size: str, name: str, shrink: Callable[[Image.Image], Image.Image], seen: str) -> None:
-        self.name, self.shrink, self.seen = name, shrink, seen
+    def __init__(
+        self, size: str, name: str, shrink: Callable[[Image.Image], Image.Image], seen: str, summary: str
+    ) -> None:
+        self.name, self.shrink, self.seen, self.summary = name, shrink, seen, summary
         self.steps, self.batch = {"small": (50_000, 16), "large": (30_000, 128)}[size]
         self.network = SuperResolver()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -89,7 +89,7 @@ class SuperResolutionRecipe:
             _export(
                 self.name,
                 self.average,
-                "Four times as many pixels a side, as near to the photo as it can be.",
+                self.summary,
                 {
                     "loss": "mean absolute error",
                     "learning rate": f"{LEARNING_RATE} to 0",
@@ -128,7 +128,7 @@ class SuperResolutionGanRecipe:
         }
 
     def load_data(self, sources: Sources) -> Pictures:
-        start = Checkpoint(sources.root(1) or START).load().state_dict()
+        start = _start(sources).load().state_dict()
         for network in (self.network, self.average):
             network.load_state_dict(start)
         self.frozen["vgg"] = load_vgg(sources.features, FEATURES[-1])
@@ -182,7 +182,7 @@ class SuperResolutionGanRecipe:
                 self.average,
                 "Four times as many pixels a side, with invented detail that looks real.",
                 {
-                    "start": (sources.root(1) or START).name,
+                    "start": _start(sources).name,
                     "loss": f"L1 of VGG-19 {', '.join(FEATURES)} + {DIRECTIONS} x directions of SqueezeNet's features "
                     f"+ {ADVERSARIAL} x relativistic pairing + {PIXELS} x L1 of pixels",
                     "learning rate": f"{GAN_LEARNING_RATE} to 0, critic {CRITIC_LEARNING_RATE} to 0",
@@ -190,6 +190,11 @@ class SuperResolutionGanRecipe:
                 },
             )
         ]
+
+
+def _start(sources: Sources) -> Checkpoint:
+    """The checkpoint to begin with."""
+    return Checkpoint(sources.root(1) or sources.checkpoints / "sr-x4")
 
 
 def _export(name: str, network: SuperResolver, summary: str, details: Mapping[str, Any]) -> Export:
@@ -240,7 +245,18 @@ def _turned(high_res: Tensor, low_res: Tensor, step: Step) -> tuple[Tensor, Tens
     return pair[0], pair[1]
 
 
-sr_x4 = partial(SuperResolutionRecipe, name="sr-x4", shrink=shrunk, seen="antialiased bicubic")
+sr_x4 = partial(
+    SuperResolutionRecipe,
+    name="sr-x4",
+    shrink=shrunk,
+    seen="antialiased bicubic",
+    summary="Four times as many pixels a side, as near to the photo as it can be.",
+)
 sr_x4_real = partial(
-    SuperResolutionRecipe, name="sr-x4-real", shrink=spoilt, seen="blur, antialiased bicubic, noise, JPEG"
+    SuperResolutionRecipe,
+    name="sr-x4-real",
+    shrink=spoilt,
+    seen="blur, antialiased bicubic, noise, JPEG",
+    summary="Four times as many pixels a side of a photo with blur, noise and the traces of JPEG, as near to the clean "
+    "photo as it can be.",
 )

@@ -38,7 +38,7 @@ def add_endpoints(store: ModelStore) -> None:
         """Drown a picture in noise.
 
         Args:
-            picture: any; it is made smaller where a side is longer than 128.
+            picture: at least 8 pixels a side; it is made smaller first where a side is longer than 128.
             t: noise level, 0 to 999.
             seed: of the noise, 0 to 2^32 - 1.
 
@@ -113,7 +113,7 @@ def add_endpoints(store: ModelStore) -> None:
 
         Args:
             model: ddpm-mnist or ddpm-celeba.
-            digit: for ddpm-mnist, 0 to 9.
+            digit: for ddpm-mnist, 0 to 9, or nothing for 0.
             wanted: for ddpm-celeba, CelebA's names of attributes, such as Smiling.
             unwanted: attributes that are not to be there.
             seed: 0 to 2^32 - 1.

@@ -39,7 +39,7 @@ def add_endpoints(store: ModelStore) -> None:
             prompt: what it is to show, in English or Chinese, at most 1,000 characters.
             negative_prompt: what to go away from, at most 1,000 characters.
             strength: 0 gives a copy of the picture, 1 keeps nothing of it.
-            count: how many, 1 to 64; picture i is drawn from seed + i.
+            count: how many, 1 to 64 (of another engine at most 16); picture i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
             solver: ddim, ddpm, dpm++, euler or unipc.
             steps: 1 to 100, of which the last strength x steps are walked.
@@ -74,7 +74,7 @@ def add_endpoints(store: ModelStore) -> None:
             prompt: what it is to show, in English or Chinese, at most 1,000 characters.
             negative_prompt: what to go away from, at most 1,000 characters.
             strength: 0 gives a copy of the part, 1 keeps nothing of it.
-            count: how many, 1 to 64; picture i is drawn from seed + i.
+            count: how many, 1 to 64 (of another engine at most 16); picture i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
             solver: ddim, ddpm, dpm++, euler or unipc.
             steps: 1 to 100, of which the last strength x steps are walked.

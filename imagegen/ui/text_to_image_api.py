@@ -37,7 +37,7 @@ def add_endpoints(store: ModelStore) -> None:
         Args:
             prompt: in English or Chinese, at most 1,000 characters; the model reads 75 tokens of it.
             negative_prompt: what to go away from, at most 1,000 characters.
-            count: how many, 1 to 64; picture i is drawn from seed + i.
+            count: how many, 1 to 64 (of another engine at most 16, of a service 4); picture i is drawn from seed + i.
             seed: 0 to 2^32 - 1.
             solver: ddim, ddpm, dpm++, euler or unipc.
             steps: 1 to 100.

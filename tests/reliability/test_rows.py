@@ -24,8 +24,9 @@ ROWS = [
 INTRODUCTION = """# Bad inputs and faults
 
 What is refused is refused with a message that names the limit, and the next valid request succeeds. Files with `page`,
-`line` or `faults` in their name look at the page in a browser; the others send over HTTP what a program sends, and some
-what the page sends. What an upload is taken for (rows 3 to 8) is decided in one component for all tabs and endpoints,
+`line`, `faults` or `proxied` in their name look at the page in a browser, at least in part; those in `engines/` and
+`tasks/` and `test_cuda.py` call the functions themselves; the others send over HTTP what a program sends, and some what
+the page sends. What an upload is taken for (rows 3 to 8) is decided in one component for all tabs and endpoints,
 which is asked over HTTP. `make test` runs a slice of what is long, `make reliability` all of it.
 
 """
