@@ -27,7 +27,6 @@ from imagegen.ui.wiring import (
     Pace,
     Travelling,
     job,
-    last_step,
     live,
     on_open,
     run_and_stop,
@@ -99,7 +98,7 @@ class _Tab:
         self._wire(travelling, tabs, run, stop)
         pictures = {"travelling": travelling, "made": self.made}
         live([level.input, level.release], self.drown, {"t": level, **pictures}, [self.forward])
-        live([travelling.change, self.made.change], self.drown, {"t": level, **pictures}, [self.forward])
+        live([self.forward.focus, self.made.change], self.drown, {"t": level, **pictures}, [self.forward])
         job(trip_run, trip_stop, self.round_trip, {"ask": asked, **pictures, **self.controls}, [self.trip])
         job(race_run, race_stop, self.run_race, {**lanes, **self.controls}, [self.race])
 
@@ -187,7 +186,7 @@ class _Tab:
         if not isinstance(request, task.DiffusionRequest):
             return gr.skip()
         steps = experiments.other_labels(request, data.get("index"), self.store)  # type: ignore[arg-type]
-        seen = last_step(steps, self.store)
+        *_, seen = steps_in_turn(steps, self.store, "job")  # it walks there first
         return views.others(request, seen)
 
     def drown(self, t: int, travelling: Travelling | None, made: Travelling | None) -> Any:

@@ -117,7 +117,7 @@ class _Tab:
         job(strip_run, strip_stop, self.compare_strengths, {**pictures, **self.controls}, [self.strip])
         job(face_run, face_stop, self.make_face, {"travelling": travelling}, [self.brush, travelling])
         subject = {"travelling": travelling, "engine": self.controls["engine"]}
-        live([self.brush.focus, travelling.change], self.show, subject, [self.brush])
+        live([self.brush.focus], self.show, subject, [self.brush])
         live(
             [self.controls["engine"].change],
             self.adapt,

@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 import torch
 
+from imagegen.errors import InputError
 from imagegen.images import grid, to_digit, to_pictures, to_tensor
 from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.store import ModelStore
+from imagegen.tasks import diffusion, text_to_image, vae
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of, request_of
 from imagegen.ui.bringing import pad_and_upload
@@ -30,6 +32,13 @@ DIRECTIONS = [f"direction_{i + 1}" for i in range(task.DIRECTIONS)]
 PREVIEW_SECONDS = 0.04
 NOTHING = {"digit": "all", "second_digit": "none"}
 """What the page's choices call a request's None."""
+OPENED_ELSEWHERE = (
+    vae.DecodeRequest,
+    vae.VaeRequest,
+    diffusion.DiffusionRequest,
+    text_to_image.TextToImageRequest,
+)
+"""What another tab sets its controls by."""
 
 
 def build(store: ModelStore, travelling: gr.State, _tabs: gr.Tabs) -> None:
@@ -129,7 +138,7 @@ class _Tab:
         live(moves, self.move, self.controls, [self.sheet, self.story])
         live(triggers, self.draw, self.controls, [self.sheet, self.story])
         live([self.sheet.select], self.choose, self.controls, [chosen, self.sheet, self.story, travelling])
-        live([travelling.change], self.judge, {"travelling": travelling}, [self.verdict])
+        live([self.verdict.focus], self.judge, {"travelling": travelling}, [self.verdict])
         job(run, stop, self.walk, walk_controls, [self.film])
         opened = [*self.controls.values(), self.sheet, self.story]
         on_open(self.open_link, opened)
@@ -151,12 +160,19 @@ class _Tab:
         return self._patch(request, alone, step), gr.skip()
 
     def open_link(self, query: dict[str, str]) -> list[Any]:
-        """Set every control, and draw, as the recipe in the page's address says."""
+        """Set every control, and draw, as the recipe in the page's address says.
+
+        Raises:
+            InputError: it is damaged, or no tab, neither this one nor another, has controls for it.
+        """
         if "recipe" not in query:
             return [gr.skip()] * (len(self.controls) + 2)
-        request = request_of(from_link(query["recipe"]), self.store)
-        if not isinstance(request, task.GanRequest):
+        recipe = from_link(query["recipe"])
+        request = request_of(recipe, self.store)
+        if isinstance(request, OPENED_ELSEWHERE):
             return [gr.skip()] * (len(self.controls) + 2)
+        if not isinstance(request, task.GanRequest):
+            raise InputError("This recipe is of {task}, for which no tab has controls to set.", task=repr(recipe.task))
         values = asdict(request)
         values |= {name: word for name, word in NOTHING.items() if values[name] is None}
         directions = values.pop("directions")

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import re
+import shutil
 import traceback
 from collections.abc import Set
 from pathlib import Path
@@ -26,6 +27,8 @@ __all__ = ["MAX_CALL_BYTES", "MAX_UPLOAD_BYTES", "Guard", "replay"]
 
 MAX_CALL_BYTES = 2**20  # body of an API call; pictures are uploaded, never part of a call
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2**16  # body of an upload: one file and its form fields
+MIN_FREE_BYTES = 2**30  # of the disk, below which no upload is taken
+MAX_SESSION_CHARACTERS = 64  # of the name that a page gives its session, which Gradio keeps
 log = logging.getLogger(__name__)
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d+)?", re.IGNORECASE)
 
@@ -111,6 +114,10 @@ class Guard:
             raise HTTPException(413, too_large)
         receive = _at_most(limit, receive, MultiPartException(too_large))
         if is_upload:
+            if shutil.disk_usage(self.uploads).free < MIN_FREE_BYTES:
+                raise HTTPException(
+                    507, "The disk here is all but full, so no picture can be taken; try again in an hour."
+                )
             return receive  # Gradio answers the exception with 413 too, and removes what it had written
         try:
             body = await Request(scope, receive).body()
@@ -130,6 +137,8 @@ class Guard:
         while todo:
             item = todo.pop()
             if isinstance(item, dict):
+                if len(str(item.get("session_hash"))) > MAX_SESSION_CHARACTERS:
+                    raise HTTPException(400, f"A session_hash has at most {MAX_SESSION_CHARACTERS} characters.")
                 if not self._is_own_file(item.get("path"), item.get("url")):
                     raise HTTPException(
                         400, "Upload the picture first: files are named by the path that an upload returned."

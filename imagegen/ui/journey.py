@@ -5,6 +5,7 @@ stop being made, and goes on with the last.
 """
 
 import base64
+import time
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import cache
@@ -31,6 +32,8 @@ MAX_TAKEN = 900_000
 """Characters of a picture that the page hands back, which is less than a call may hold."""
 KEPT, THUMBNAIL = 512, 128
 """Pixels a side of a picture that is too large to be handed back as it is, and of one in somebody's trip."""
+SHOWN_SECONDS = 0.4
+"""How long each stop of a trip that is made again is the travelling picture at least: the page asks for each."""
 
 
 def build(store: ModelStore, travelling: gr.State) -> None:
@@ -62,6 +65,7 @@ def build(store: ModelStore, travelling: gr.State) -> None:
                 stops = [*stops, {"png": png, "task": step.recipe.task if step.recipe else None}]
                 shown |= {"stops": stops}
                 yield shown, Travelling(step.picture, step.recipe, step.drawn)
+                time.sleep(SHOWN_SECONDS)
             elif pace.due():
                 yield shown, gr.skip()
             else:

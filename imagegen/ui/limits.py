@@ -71,10 +71,10 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         posted = scope["type"] == "http" and scope["method"] == "POST"  # the app's start and end have no path
         path = scope["path"].rstrip("/") if posted else ""
-        if not (path.endswith("/queue/join") or "/call/" in path):
+        upload = path.endswith("/upload")
+        if not (path.endswith("/queue/join") or "/call/" in path or upload):
             return await self.app(scope, receive, send)
         request = Request(scope, receive)
-        body = await request.body()
         language = visitor_language(request)
 
         async def refuse(problem: InputError, status: int, seconds: int) -> None:
@@ -82,8 +82,11 @@ class Gate:
             response = JSONResponse({"detail": explain(problem, language)}, status, headers)
             await response(scope, receive, send)
 
+        body = b"" if upload else await request.body()  # a picture's is not held here
         if self.limits and (found := self._too_often(self.limits, path, body, scope)):
             return await refuse(*found)
+        if upload:
+            return await self.app(scope, receive, send)
         full = False
 
         async def answer(message: Message) -> None:
@@ -101,14 +104,20 @@ class Gate:
 
     def _too_often(self, limits: Limits, path: str, body: bytes, scope: Scope) -> tuple[InputError, int, int] | None:
         """Count this request; the refusal if it is one too many."""
+        address = network(scope)
+        if path.endswith("/upload"):
+            return self._one_more({("upload", address): limits.runs * limits.pages})
         try:
             asked = json.loads(body)
         except ValueError:
             asked = None
         asked = asked if isinstance(asked, dict) else {}
         live = self._is_live(path, asked)
-        limit, address = limits.moves if live else limits.runs, network(scope)
-        visitors = {(live, address): limit * limits.pages, (live, address, str(asked.get("session_hash"))): limit}
+        limit, session = limits.moves if live else limits.runs, str(asked.get("session_hash"))
+        return self._one_more({(live, address): limit * limits.pages, (live, address, session): limit})
+
+    def _one_more(self, visitors: Mapping[Hashable, int]) -> tuple[InputError, int, int] | None:
+        """Count a request of each of these, who may have so many a minute."""
         now = time.monotonic()
         for visitor, most in visitors.items():
             if seconds := self.minutes.wait(visitor, most, now):

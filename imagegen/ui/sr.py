@@ -1,5 +1,6 @@
 """The super-resolution tab: a picture four times as large, and what of it was recovered and what invented."""
 
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -129,4 +130,5 @@ class _Tab:
         if asked.get("take"):
             yield {"kind": "taken", "link": to_link(recipe)}, Travelling(picture, recipe)
         else:
-            yield {"kind": "file", "png": data_url(to_png(picture, recipe))}, gr.skip()
+            again = secrets.token_hex(4)  # the page is told of what differs only
+            yield {"kind": "file", "png": data_url(to_png(picture, recipe)), "again": again}, gr.skip()

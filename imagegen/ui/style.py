@@ -67,9 +67,8 @@ class _Tab:
                 self.layers = widget("layers", {"layers": slow.STYLE_LAYERS, "pictures": [None] * 10})
         gr.Markdown(T("style.terms"), elem_classes="hint")
         pictures = {"travelling": travelling, "painting": self.painting}
-        job(
-            run, stop, self.paint, {**pictures, "made": self.made, **self.controls}, [self.gatys, self.made, self.grams]
-        )
+        begins = {"made": self.made, **({"fast": self.fast.made} if self.fast else {})}
+        job(run, stop, self.paint, {**pictures, **begins, **self.controls}, [self.gatys, self.made, self.grams])
         live([stop.click], self.keep, {"made": self.made}, [self.gatys])
         live([self.gatys.select], self.take, {"made": self.made}, [travelling])
         network = {name: self.controls[name] for name in ("features", "pooling", "seed")}

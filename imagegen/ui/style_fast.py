@@ -48,12 +48,9 @@ class FastSection:
             webcam = widget("webcam")
         pictures = {"travelling": travelling, "painting": painting}
         asked = {"asked": self.styles, **pictures, "keep_colours": keep}
-        live([self.styles.focus, travelling.change, painting.change], self.show_styles, pictures, [self.styles])
+        live([self.styles.focus, painting.change], self.show_styles, pictures, [self.styles])
         live([self.styles.input], self.preview, asked, [self.painted])
-        live(
-            [self.styles.release, keep.input, travelling.change, painting.change],
-            self.paint, asked, [self.painted, self.made],
-        )  # fmt: skip
+        live([self.styles.release, keep.input], self.paint, asked, [self.painted, self.made])
         job(run, stop, self.paint_large, {**asked, "size": size}, [self.painted, self.made, self.file])
         live([self.painted.select], self.take, {"made": self.made}, [travelling])
         live([webcam.input], self.snapshot, {"frame": webcam, **asked}, [webcam])
@@ -64,10 +61,8 @@ class FastSection:
         height, width = photo.shape[2:]
         side = min(height, width)
         square = photo[..., (height - side) // 2 :, (width - side) // 2 :][..., :side, :side]
-        requests = [
-            task.StyleRequest(square, painting_of(painting), style=(name,), size=THUMBNAIL)
-            for name in (task.OWN, *self.names)
-        ]
+        own = painting_of(painting)
+        requests = [task.StyleRequest(square, own, style=(name,), size=THUMBNAIL) for name in (task.OWN, *self.names)]
         pictures = [to_pictures(last_step(task.run(each, self.store), self.store).images)[0] for each in requests]
         return {"thumbnails": [data_url(jpeg(picture), "jpeg") for picture in pictures]}
 

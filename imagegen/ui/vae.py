@@ -126,7 +126,7 @@ class _Tab:
         live([self.plane.input], self.decode, {"asked": self.plane}, [self.spot])
         live([self.spot.select], self.take_place, {"asked": self.plane}, [travelling])
         live(
-            [self.encoding.focus, self.model.input, travelling.change],
+            [self.encoding.focus, self.model.input],
             self.encode, {"model": self.model, "travelling": travelling}, [self.encoding],
         )  # fmt: skip
         live(

@@ -39,7 +39,7 @@ def template(travelling: gr.State) -> None:
         places = asked.get("eyes") if isinstance(asked, dict) else None
         return Travelling(align_face(travelling.picture, places))
 
-    live([eyes.focus, travelling.change], show_eyes, {"travelling": travelling}, [eyes])
+    live([eyes.focus], show_eyes, {"travelling": travelling}, [eyes])
     live([eyes.select], align, {"asked": eyes, "travelling": travelling}, [travelling])
 
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -103,7 +104,8 @@ def named(function: Callable[..., Any], controls: Controls) -> Callable[..., Any
 
     def fail(problem: ImageGenError, arguments: tuple[Any, ...]) -> gr.Error:
         language = visitor_language(arguments[len(controls)])
-        return gr.Error(explain(problem, language), title=locale(language)["error.title"], print_exception=False)
+        message = escape(explain(problem, language), quote=False)  # Gradio shows it as HTML
+        return gr.Error(message, title=locale(language)["error.title"], print_exception=False)
 
     def call(*arguments: Any) -> Any:
         try:
@@ -143,13 +145,18 @@ def live(
     controls: Controls,
     outputs: Any,
 ) -> Any:
-    """Answer sliders: while one answer is computed, of all newer values only the last is kept."""
+    """Answer sliders: while one answer is computed, of all newer values only the last is kept.
+
+    Of events with data of their own, such as a click, each is answered: Gradio would keep the last, with the data of
+    the first.
+    """
+    data = "event" in inspect.signature(function).parameters
     return gr.on(
         triggers,
         named(function, controls),
         list(controls.values()),
         outputs,
-        trigger_mode="always_last",
+        trigger_mode="multiple" if data else "always_last",
         show_progress="hidden",
         api_visibility="private",
         **LIVE,

@@ -206,7 +206,7 @@ async function receive() {
   if ((begins && !value.brought) || value.run) run();
 }
 
-onSeen(element.querySelector(".brush"), () => trigger("focus"));
+onSeen(element.querySelector(".brush"), () => trigger("focus"), true);
 watch("value", receive);
 onLanguage(draw);
 draw();

@@ -58,7 +58,7 @@ function receive() {
   draw();
 }
 
-onSeen(element, () => trigger("focus"));
+onSeen(element, () => trigger("focus"), true);
 watch("value", receive);
 onLanguage(draw);
 receive();

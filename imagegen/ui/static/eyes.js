@@ -74,7 +74,7 @@ async function receive() {
   draw();
 }
 
-onSeen(element, () => trigger("focus"));
+onSeen(element, () => trigger("focus"), true);
 watch("value", receive);
 onLanguage(draw);
 receive();

@@ -1,5 +1,5 @@
 // A picture drowned in the same noise by each schedule: picture, histogram turning into a Gaussian, curves, formula.
-const { t, node, chart, onLanguage } = window.imagegen;
+const { t, node, chart, onLanguage, onSeen } = window.imagegen;
 const { curves } = props;
 const REACH = 3;
 let value = null;
@@ -34,6 +34,7 @@ function draw() {
   root.dataset.drawn = value ? String(value.t) : "";
 }
 
+onSeen(element, () => trigger("focus"), true);
 watch("value", draw);
 onLanguage(draw);
 draw();

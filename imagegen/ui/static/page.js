@@ -24,14 +24,33 @@ window.imagegen = (() => {
     new MutationObserver(draw).observe(html, { attributes: true, attributeFilter: ["lang"] });
   }
 
-  // Once, when the element is first looked at; on a tab that was never opened nothing is computed.
-  function onSeen(element, call) {
-    new IntersectionObserver((entries, observer) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
+  // When the element is first looked at; on a tab that was never opened nothing is computed. With `again` when its tab is
+  // first opened, and for each picture that travels from then on: at once, or when the tab is next opened.
+  function onSeen(element, call, again = false) {
+    let [seen, due] = [false, true];
+    const look = () => {
+      if (!seen || !due) return;
+      due = false;
       call();
-    }).observe(element);
+    };
+    new IntersectionObserver((entries, observer) => {
+      seen = entries.at(-1).isIntersecting;
+      look();
+      if (!due && !again) observer.disconnect();
+    }, again ? { rootMargin: "9999px" } : {}).observe(element);
+    if (again) window.addEventListener("imagegen-travelled", () => {
+      due = true;
+      look();
+    });
   }
+
+  // A run that was stopped, here or by what still comes of it, is under way no more.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest('button[id$="-stop"]')) return;
+    const hide = () => document.querySelectorAll("progress").forEach((bar) => { bar.hidden ||= bar.checkVisibility(); });
+    hide();
+    setTimeout(hide, 500);
+  });
 
   function setTheme(theme) {
     document.body.classList.toggle("dark", theme === "dark");
@@ -39,7 +58,8 @@ window.imagegen = (() => {
   }
 
   const cookie = document.cookie.match(new RegExp(`${LANGUAGE_KEY}=(en|zh)`));
-  const first = (cookie && cookie[1]) || window.imagegenLanguage;
+  // Gradio knows zh-CN and zh-TW only, and would show English to who asks for zh-HK or plain zh.
+  const first = (cookie && cookie[1]) || window.imagegenLanguage || (/^zh/i.test(navigator.language) ? "zh" : null);
   if (first) setLanguage(first);
   const theme = localStorage.getItem(THEME_KEY);
   if (theme) setTheme(theme);

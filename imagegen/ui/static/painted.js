@@ -28,6 +28,7 @@ async function draw() {
   if (news.index) {
     const bar = root.querySelector("progress") ?? node("progress", { max: news.total, "aria-label": t("painted.progress") });
     bar.value = news.index;
+    bar.hidden = false;
     if (!bar.isConnected) root.append(bar);
     return;
   }

@@ -77,7 +77,7 @@ async function strip() {
   const chosen = spread(last);
   for (const step of chosen) {
     const canvas = node("canvas", { width: 64, height: 64, class: "smooth" });
-    canvas.getContext("2d").drawImage(await picture(shown.frames[step]), 0, 0);
+    canvas.getContext("2d").drawImage(await picture(shown.frames[step]), 0, 0, 64, 64);
     root.append(node("button", { type: "button", title: t("denoise.strip", { n: step + 1 }),
       "aria-label": t("denoise.strip", { n: step + 1 }), onclick: () => go(step) }, canvas));
   }

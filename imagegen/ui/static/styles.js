@@ -48,14 +48,13 @@ function draw() {
 
 function receive() {
   if (!props.value?.thumbnails) return;
-  const first = !thumbnails.length;
   thumbnails = props.value.thumbnails;
   draw();
-  if (first) tell("release");
+  tell("release");
 }
 
 chosen.set(all[Math.min(1, all.length - 1)], 1);
-onSeen(element, () => trigger("focus"));
+onSeen(element, () => trigger("focus"), true);
 watch("value", receive);
 onLanguage(draw);
 draw();

@@ -38,6 +38,9 @@ element.addEventListener("drop", (event) => {
   open(event.dataTransfer.files[0]);
 });
 
-watch("value", draw);
+watch("value", () => {
+  draw();
+  window.dispatchEvent(new Event("imagegen-travelled"));
+});
 onLanguage(draw);
 draw();

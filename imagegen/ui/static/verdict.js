@@ -1,5 +1,5 @@
 // Two judges of the current picture: the critic on its ruler, the classifier as ten bars.
-const { t, node, ruler, onLanguage } = window.imagegen;
+const { t, node, ruler, onLanguage, onSeen } = window.imagegen;
 
 function draw() {
   const root = element.querySelector(".verdict");
@@ -22,6 +22,7 @@ function draw() {
           node("span", { class: "fill", style: `height:${Math.max(2, 100 * p)}%` }), node("b", {}, String(digit)))))));
 }
 
+onSeen(element, () => trigger("focus"), true);
 watch("value", draw);
 onLanguage(draw);
 draw();
