@@ -29,7 +29,7 @@ FEATURES = ("relu1_2", "relu2_2", "relu3_1")
 """Layers of VGG-19 that must agree."""
 ADVERSARIAL = 0.01
 PIXELS = 0.5
-DIRECTIONS = 3.0
+DIRECTIONS = 1.0
 """Weight of what SqueezeNet sees, as directions of its features: VGG-19 up to relu3_1 alone left fine texture out."""
 EMA_STEPS, EMA_SHARE = 1_000, 0.05
 """Steps that the average of weights looks back, or this share of those so far."""

@@ -110,7 +110,7 @@ def test_a_picture_that_came_first_is_on_every_tab_that_is_opened_later(page: Pa
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_newcomer_is_led_to_every_tab(page: Page) -> None:
+def test_a_newcomer_is_led_to_every_tab(page: Page, visitor: Visitor) -> None:
     for way in ("sr", "style", "gan"):
         press(page.locator(f".start [data-way={way}]"))
         place = {"sr": "#enlarge", "style": "#styles", "gan": "#pad"}[way]
@@ -118,6 +118,5 @@ def test_a_newcomer_is_led_to_every_tab(page: Page) -> None:
     assert_everything_in_place(page)
     press(page.locator(".start .close"))
     expect(page.locator(".start")).to_be_empty()
-    page.reload()
-    expect(page.locator(".cell").first).to_be_visible()
+    visitor.reload(page)
     expect(page.locator(".start")).to_be_empty()

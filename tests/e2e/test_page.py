@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from e2e.browsing import Visitor, drag, press
+from e2e.browsing import RUN, SETTLED, Visitor, drag, open_tab, press
 from e2e.visiting import CHECKPOINTS, slowed
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from imagegen.images import to_pictures
-from imagegen.recipes import read_recipe
+from imagegen.recipes import read_recipe, to_link
 from imagegen.store import ModelStore
-from imagegen.tasks.registry import replay
+from imagegen.tasks.gan import WalkRequest
+from imagegen.tasks.registry import TASKS, recipe_of, replay
 
 pytestmark = pytest.mark.browser
 
@@ -194,6 +195,38 @@ def test_a_link_of_nonsense_is_refused(visitor: Visitor) -> None:
     page = visitor.open("?recipe=bm9uc2Vuc2U")
     expect(page.get_by_test_id("toast-body")).to_contain_text("The recipe is damaged")
     expect(page.locator(".cell")).to_have_count(30)
+
+
+def test_a_recipe_that_no_tab_has_controls_for_is_refused(visitor: Visitor) -> None:
+    recipe = recipe_of(TASKS["gan-walk"], WalkRequest(), ModelStore(CHECKPOINTS, torch.device("cpu")))
+    page = visitor.open(f"?recipe={to_link(recipe)}")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("no tab has controls to set")
+    expect(page.locator(".cell")).to_have_count(30)
+
+
+def test_of_two_quick_clicks_both_count(page: Page) -> None:
+    page.evaluate("[3, 5].forEach((i) => document.querySelectorAll('.cell')[i].click())")
+    expect(page.locator(".cell").nth(5)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".verdict")).to_contain_text("Classifier: 5")
+    page.wait_for_timeout(SETTLED)
+    assert page.locator(".cell[aria-pressed=true]").count() == 1
+
+
+def test_a_tab_that_is_not_open_computes_nothing(page: Page) -> None:
+    """One that was opened before, too, until it is opened again."""
+    open_tab(page, "style.tab")
+    page.locator(".painted[data-whole=true]").wait_for(timeout=RUN)
+    open_tab(page, "gan.tab")
+    before = page.evaluate("document.querySelector('.styles img').src")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/queue/join" in request.url else None)
+    press(page.locator(".cell").nth(3))
+    expect(page.locator(".verdict")).to_contain_text("Classifier: 3")
+    page.wait_for_timeout(2 * SETTLED)
+    assert len(asked) <= 5
+    assert page.evaluate("document.querySelector('.styles img').src") == before
+    open_tab(page, "style.tab")
+    page.wait_for_function("(src) => document.querySelector('.styles img').src !== src", arg=before, timeout=RUN)
 
 
 def test_a_downloaded_digit_can_be_made_again(page: Page) -> None:

@@ -56,7 +56,7 @@ def test_everything_has_its_place(page: Page, width: int, language: str, theme: 
     assert "{" not in re.sub(r"(?s)@torch\.no_grad.*", "", page.locator("body").inner_text())
 
 
-@pytest.mark.parametrize("language", ["zh-CN", "zh-TW"])
+@pytest.mark.parametrize("language", ["zh-CN", "zh-TW", "zh-HK"])
 def test_chinese_is_chinese_throughout(page: Page) -> None:
     open_everything(page)
     page.eval_on_selector_all(".code pre, .formula", "all => all.forEach((element) => element.remove())")

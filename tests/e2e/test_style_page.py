@@ -126,6 +126,15 @@ def test_the_slow_way_is_watched_stopped_kept_and_gone_on_with(tab: Page) -> Non
     expect(tab.locator(".matrices img")).to_have_count(15)
 
 
+def test_the_slow_way_can_begin_with_the_fast_result(tab: Page) -> None:
+    number(tab, "style-iterations", 1)
+    press(tab.locator("#style-start").get_by_text(words(tab)["style.start.fast"]))
+    press(tab.locator("#style-run"))
+    expect(tab.locator(".gatys")).to_have_attribute("data-done", "true", timeout=RUN)
+    recipe = read_recipe(saved(tab, tab.locator(".gatys .buttons button").last))
+    assert (recipe.request["start"], len(recipe.inputs)) == ("picture", 3)
+
+
 def test_what_each_layer_sees_grows_and_can_be_stopped(tab: Page) -> None:
     press(tab.locator("#layers-run"))
     expect(tab.locator(".layers img")).to_have_count(10, timeout=RUN)

@@ -184,6 +184,7 @@ def test_a_long_run_is_stopped_and_the_next_one_ends(tab: Page, tiny: Tiny) -> N
     tab.wait_for_timeout(2 * SETTLED)
     assert tiny.calls() == calls
     expect(painting).to_have_attribute("data-done", "false")
+    assert not painting.locator("progress:visible").count()
     set_number(tab, "words-steps", 4)
     with painted(tab):
         press(run)

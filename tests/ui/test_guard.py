@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 from serving import free_port, serving
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 
 from imagegen.ui.guard import MAX_CALL_BYTES, MAX_UPLOAD_BYTES, Guard
 
@@ -202,6 +203,33 @@ def test_refuses_a_link_out_of_the_uploads(client: httpx.Client, uploads: Path) 
     response = client.post(CALL, json={"data": [{"path": str(link), **FILE}]})
     link.unlink()
     assert response.status_code == 400
+
+
+def test_refuses_a_session_of_a_long_name(client: httpx.Client) -> None:
+    for length, status in ((64, 200), (65, 400)):
+        answer = client.post("/gradio_api/call/size", json={"data": [None], "session_hash": "s" * length})
+        assert answer.status_code == status, answer.text
+
+
+def test_takes_no_upload_where_the_disk_is_all_but_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    def status(free: int) -> int:
+        monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": UPLOAD, "headers": [(b"host", b"localhost")]}
+        asyncio.run(Guard(app, set(), tmp_path)(scope, nothing, send))
+        return int(sent[0]["status"])
+
+    async def nothing() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    assert (status(2**30), status(2**30 - 1)) == (200, 507)
 
 
 def test_refuses_deep_nesting(client: httpx.Client) -> None:

@@ -118,6 +118,13 @@ def test_a_refusal_says_when_to_try_again_in_the_visitors_language() -> None:
     assert "60 秒后再试" in json.loads(asked(gate, language="zh-CN", fn_index=1)[1])["detail"]
 
 
+def test_uploads_count_by_address_and_their_pictures_are_not_held() -> None:
+    gate, upload = Gate(queue, FUNCTIONS, FEW), "/gradio_api/upload"
+    assert statuses(gate, 7, path=upload, body=b"a picture") == [200] * 6 + [429]
+    assert asked(gate, upload, "9.9.9.9", body=b"a picture")[:2] == (200, b"a picture")
+    assert statuses(gate, 2, fn_index=1, session_hash="s") == [200, 200], "runs are another matter"
+
+
 def test_a_full_queue_is_said_in_the_visitors_language() -> None:
     gate = Gate(full_queue, FUNCTIONS, None)
     status, said, headers = asked(gate, fn_index=1)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from imagegen.errors import InputError
 from imagegen.ui.wiring import NOTHING, Pace, named
 
 
@@ -35,6 +37,14 @@ def test_the_first_preview_goes_at_once_even_right_after_the_machine_has_started
 
 def test_a_visitor_sees_four_to_eight_previews_a_second() -> None:
     assert 1 / 8 <= Pace().seconds <= 1 / 4
+
+
+def test_what_a_message_names_is_no_html() -> None:
+    def refuse() -> None:
+        raise InputError("There is no {name}.", name="<img src=x>")
+
+    with pytest.raises(gr.Error, match="no &lt;img src=x&gt;"):
+        named(refuse, {})(None)
 
 
 def test_a_stream_shows_what_there_is_to_show() -> None:

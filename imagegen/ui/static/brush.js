@@ -19,6 +19,8 @@ const size = node("input", { type: "range", min: 3, max: 24, step: 1, value: 10 
 let image = null;
 let faces = true; // whether it is a face that is edited, whose parts have their places
 let making = null; // how far the page's own face is
+let newest = null; // picture that came to be shown
+let givenUp = false; // it, for a picture of the visitor's own
 let mode = "part";
 let erasing = false;
 let last = null; // where the stroke is
@@ -183,12 +185,17 @@ async function receive() {
   }
   mode = value.mode ?? mode;
   if (value.region) cover(value.region);
-  const giveUp = document.querySelector("#face-stop");
-  if (value.brought && giveUp?.offsetParent) giveUp.click();
+  const stop = document.querySelector("#face-stop");
+  if (value.brought && stop?.checkVisibility()) {
+    givenUp = true;
+    stop.click();
+  }
+  if (value.preview && givenUp) return; // it was under way
   const url = value.preview ?? value.png;
   if (url) {
+    newest = url;
     const loaded = await picture(url);
-    if (value !== props.value) return; // a newer one has come meanwhile
+    if (url !== newest) return; // another one has come meanwhile
     [image, faces] = [loaded, value.faces ?? true];
     fit();
     making = value.preview ? { value: value.index, max: value.total } : null;
@@ -206,6 +213,7 @@ async function receive() {
   if ((begins && !value.brought) || value.run) run();
 }
 
+document.addEventListener("click", (event) => { if (event.target.closest("#face-run")) givenUp = false; });
 onSeen(element.querySelector(".brush"), () => trigger("focus"), true);
 watch("value", receive);
 onLanguage(draw);
