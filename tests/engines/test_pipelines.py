@@ -391,6 +391,16 @@ def test_a_unet_that_needs_a_picture_is_refused(folder: Path, tmp_path: Path) ->
         Pipeline(copied, CPU, "copy")
 
 
+def test_a_pipeline_without_a_unet_is_not_refused_for_it(tmp_path: Path) -> None:
+    index = {"_class_name": "StableDiffusion3Pipeline", "transformer": ["diffusers", "SD3Transformer2DModel"]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    for part, channels in (("transformer", "in_channels"), ("vae", "latent_channels")):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps({channels: 16}))
+    engine = Pipeline(tmp_path, CPU, "sd3")
+    assert engine.heeds == {"seed", "steps", "negative_prompt", "guidance_scale"}
+
+
 def test_row_20_damaged_weights_are_named(folder: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(folder, tmp_path / "copy"))
     weights = copied / "unet" / "diffusion_pytorch_model.safetensors"
