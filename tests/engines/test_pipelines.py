@@ -234,6 +234,33 @@ def test_row_24_without_memory_half_as_many_are_tried_once(engine: Pipeline) -> 
     assert not runs()
 
 
+def fail_once(vae: Any) -> None:
+    """The next decode finds no memory."""
+
+    def fill(*_: Any) -> None:
+        hook.remove()
+        raise torch.OutOfMemoryError("no room")
+
+    hook = vae.decoder.register_forward_pre_hook(fill)
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")  # by the pipeline itself
+def test_a_decode_that_fails_leaves_the_vae_in_its_precision(xl: Pipeline) -> None:
+    half = Pipeline(xl.folder, CPU, "xl", torch.float16)
+    vae = half.load().vae
+    step = next(half.paint(ASKED))
+    fail_once(vae)
+    with pytest.raises(torch.OutOfMemoryError):
+        seen(step)
+    assert {parameter.dtype for parameter in vae.parameters()} == {torch.float16}
+    fail_once(vae)
+    pictures = paint(half, seeds=(0, 1))
+    fail_once(vae)
+    with pytest.raises(torch.OutOfMemoryError):
+        paint(half)
+    assert apart(paint(half)[0], pictures[0]) <= SAME
+
+
 def test_a_picture_that_the_safety_checker_refuses_is_named_and_never_shown(tmp_path: Path) -> None:
     engine = Pipeline(add_sd(tmp_path / "careful", checker=True), CPU, "careful")
     steps = engine.paint(replace(ASKED, seeds=(0, 1)))
