@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import torch
@@ -67,19 +67,14 @@ def fit_memory(run: Callable[[int], T], batch: int) -> T:
     Raises:
         DeviceError: the half did not fit either.
     """
-    try:
-        return run(batch)
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-    try:
-        return run(max(1, batch // 2))
-    except torch.OutOfMemoryError:
-        raise _no_memory() from None
+    for size in (batch, max(1, batch // 2)):
+        with suppress(torch.OutOfMemoryError):
+            return run(size)
+        torch.cuda.empty_cache()  # here, where what failed is no longer held by its traceback
+    raise _no_memory()
 
 
 def _no_memory() -> DeviceError:
-    """Free what is cached, so that the next request finds as much as there is."""
-    torch.cuda.empty_cache()
     return DeviceError("The device has not enough memory for this; ask for fewer or smaller pictures.")
 
 
@@ -105,10 +100,10 @@ class DeviceLock:
             DeviceError: the device ran out of memory.
         """
         with self.hold(lane):
-            try:
+            with suppress(torch.OutOfMemoryError):
                 return self._thread.submit(work).result()
-            except torch.OutOfMemoryError:
-                raise _no_memory() from None
+            torch.cuda.empty_cache()  # so that the next request finds as much as there is
+            raise _no_memory()
 
     @contextmanager
     def hold(self, lane: str) -> Iterator[None]:

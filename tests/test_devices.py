@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -84,6 +85,29 @@ def test_what_does_not_fit_twice_is_refused(batch: int, expected: list[int]) -> 
     with pytest.raises(DeviceError, match="fewer or smaller pictures"):
         fit_memory(needs(0, tried), batch)
     assert tried == expected
+
+
+@pytest.fixture
+def held_when_freed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether what `fails` computed with was there still, each time that the cache was emptied."""
+    found: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: found.append(fails.tensor() is not None))
+    return found
+
+
+def fails(_: int = 0) -> None:
+    tensor = torch.ones(1)
+    fails.tensor = weakref.ref(tensor)  # type: ignore[attr-defined]
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_what_a_failed_run_held_is_free_before_the_cache_is_emptied(held_when_freed: list[bool]) -> None:
+    with pytest.raises(DeviceError, match="fewer or smaller pictures"):
+        fit_memory(fails, 8)
+    assert held_when_freed == [False, False]
+    with pytest.raises(DeviceError, match="fewer or smaller pictures"):
+        DeviceLock().run("job", fails)
+    assert held_when_freed == [False] * 3
 
 
 @pytest.mark.parametrize("lane", ["live", "job"])

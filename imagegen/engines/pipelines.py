@@ -132,6 +132,7 @@ class Pipeline:
         while len(done) < len(asked.seeds):
             seeds = asked.seeds[len(done) : len(done) + at_once]
             before, batches = len(done) // at_once, -(-len(asked.seeds) // at_once)
+            dtype = None
             try:
                 for index, steps, timestep, pred_x0, attention, result in self._batch(asked, seeds, given):
                     done += result if result is not None else []
@@ -147,12 +148,15 @@ class Pipeline:
             except _NotFinite:
                 if self.dtype == torch.float32:
                     raise not_finite() from None
-                self.load(torch.float32)
+                dtype = torch.float32
             except torch.OutOfMemoryError:
                 if at_once < AT_ONCE or len(seeds) == 1:
                     raise
                 at_once = len(seeds) // 2
-                torch.cuda.empty_cache()
+            else:
+                continue
+            torch.cuda.empty_cache()  # here, where what failed is no longer held by its traceback
+            self.load(dtype)
 
     def _batch(
         self, asked: Asked, seeds: tuple[int, ...], given: Mapping[str, Any]

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -232,6 +233,36 @@ def test_row_24_without_memory_half_as_many_are_tried_once(engine: Pipeline) -> 
     finally:
         hook.remove()
     assert not runs()
+
+
+def test_what_a_batch_without_memory_held_is_free_before_the_next(
+    engine: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Any] = []
+    found: list[bool] = []
+
+    def fill(_: Any, inputs: Any) -> None:
+        if not held:
+            tensor = inputs[0] + 1
+            held.append(weakref.ref(tensor))
+            raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: found.append(held[0]() is not None))
+    hook = engine.load().unet.register_forward_pre_hook(fill)
+    try:
+        paint(engine, seeds=(0, 1), steps=1)
+    finally:
+        hook.remove()
+    assert found == [False]
+
+
+def test_half_precision_that_overflowed_is_free_before_the_full_one_is_loaded(tmp_path: Path) -> None:
+    engine = Pipeline(overflowing(tmp_path / "large", 1e6), CPU, "large", torch.float16)
+    half = weakref.ref(engine.load().unet)
+    found = []
+    engine._loaded = lambda load=engine._loaded: found.append(half()) or load()  # type: ignore[method-assign]
+    paint(engine)
+    assert found == [None]
 
 
 def fail_once(vae: Any) -> None:
