@@ -11,7 +11,16 @@ from torch import Tensor, nn
 
 from imagegen.errors import DeviceError, InputError
 
-__all__ = ["SEEDS", "DeviceLock", "choose_device", "fit_memory", "generators", "layout", "picture_noise"]
+__all__ = [
+    "SEEDS",
+    "DeviceLock",
+    "choose_device",
+    "fit_memory",
+    "generators",
+    "layout",
+    "picture_noise",
+    "synchronize",
+]
 
 SEEDS = 2**32
 """Seeds run from 0 to SEEDS - 1; picture i of a request uses (seed + i) mod SEEDS."""
@@ -36,6 +45,12 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type not in there or not there[device.type]() or missing:
         raise DeviceError("The device {name} is not available here; try --device cpu.", name=name)
     return device
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has computed what it was told to, so that a clock can be read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def layout(network: nn.Module, device: torch.device) -> torch.memory_format:

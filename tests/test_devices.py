@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from imagegen.devices import SEEDS, DeviceLock, choose_device, fit_memory, generators, picture_noise
+from imagegen.devices import SEEDS, DeviceLock, choose_device, fit_memory, generators, picture_noise, synchronize
 from imagegen.errors import DeviceError, InputError
 
 
@@ -34,6 +34,14 @@ def test_a_device_that_does_not_exist_is_refused_with_those_that_do(name: str) -
 def test_a_device_that_is_not_here_is_refused_with_the_way_out(name: str) -> None:
     with pytest.raises(DeviceError, match=f"{name} is not available here; try --device cpu"):
         choose_device(name)
+
+
+def test_a_gpu_is_waited_for_and_a_cpu_need_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    for name in ("cpu", "cuda:1"):
+        synchronize(torch.device(name))
+    assert waited == [torch.device("cuda:1")]
 
 
 def test_a_picture_has_the_same_noise_in_any_batch() -> None:
