@@ -83,10 +83,14 @@ def train(
     from imagegen.training.loop import Options
     from imagegen.training.loop import train as run_training
     from imagegen.training.recipes import build, made_up_data
+    from imagegen.training.run import Run
 
+    output = output or Path("runs") / name
+    if resume and not dry_run:
+        size, seed = (Run(output).facts()[planned] for planned in ("size", "seed"))
     recipe = build(name, size, seed)
     options = Options(
-        output or Path("runs") / name,
+        output,
         size,
         steps,
         minutes,

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import torch
@@ -11,7 +11,16 @@ from torch import Tensor, nn
 
 from imagegen.errors import DeviceError, InputError
 
-__all__ = ["SEEDS", "DeviceLock", "choose_device", "fit_memory", "generators", "layout", "picture_noise"]
+__all__ = [
+    "SEEDS",
+    "DeviceLock",
+    "choose_device",
+    "fit_memory",
+    "generators",
+    "layout",
+    "picture_noise",
+    "synchronize",
+]
 
 SEEDS = 2**32
 """Seeds run from 0 to SEEDS - 1; picture i of a request uses (seed + i) mod SEEDS."""
@@ -36,6 +45,12 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type not in there or not there[device.type]() or missing:
         raise DeviceError("The device {name} is not available here; try --device cpu.", name=name)
     return device
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has computed what it was told to, so that a clock can be read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def layout(network: nn.Module, device: torch.device) -> torch.memory_format:
@@ -67,19 +82,14 @@ def fit_memory(run: Callable[[int], T], batch: int) -> T:
     Raises:
         DeviceError: the half did not fit either.
     """
-    try:
-        return run(batch)
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-    try:
-        return run(max(1, batch // 2))
-    except torch.OutOfMemoryError:
-        raise _no_memory() from None
+    for size in (batch, max(1, batch // 2)):
+        with suppress(torch.OutOfMemoryError):
+            return run(size)
+        torch.cuda.empty_cache()  # here, where what failed is no longer held by its traceback
+    raise _no_memory()
 
 
 def _no_memory() -> DeviceError:
-    """Free what is cached, so that the next request finds as much as there is."""
-    torch.cuda.empty_cache()
     return DeviceError("The device has not enough memory for this; ask for fewer or smaller pictures.")
 
 
@@ -105,10 +115,10 @@ class DeviceLock:
             DeviceError: the device ran out of memory.
         """
         with self.hold(lane):
-            try:
+            with suppress(torch.OutOfMemoryError):
                 return self._thread.submit(work).result()
-            except torch.OutOfMemoryError:
-                raise _no_memory() from None
+            torch.cuda.empty_cache()  # so that the next request finds as much as there is
+            raise _no_memory()
 
     @contextmanager
     def hold(self, lane: str) -> Iterator[None]:

@@ -68,6 +68,15 @@ def test_a_run_remembers_how_it_was_started_but_not_where_the_data_lay(
     assert str(mnist_root) not in command
 
 
+@pytest.mark.usefixtures("new_accelerator")
+def test_a_run_is_resumed_at_its_own_size(mnist_root: Path, tmp_path: Path) -> None:
+    words = ["train", "vae-mnist", "--data", mnist_root, "--output", tmp_path, "--device", "cpu"]
+    assert call(*words, "--size", "large", "--steps", 1, "--batch", 4, "--seed", 3).exit_code == 0
+    result = call(*words, "--resume")
+    assert result.exit_code == 0, result.output
+    assert Run(tmp_path).facts()["size"] == "large"
+
+
 def test_a_checkpoint_to_begin_with_is_remembered_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("faces", "sd-mini"):
         (tmp_path / folder).mkdir()

@@ -2,12 +2,13 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 import pytest
 import torch
 
-from imagegen.devices import SEEDS, DeviceLock, choose_device, fit_memory, generators, picture_noise
+from imagegen.devices import SEEDS, DeviceLock, choose_device, fit_memory, generators, picture_noise, synchronize
 from imagegen.errors import DeviceError, InputError
 
 
@@ -33,6 +34,14 @@ def test_a_device_that_does_not_exist_is_refused_with_those_that_do(name: str) -
 def test_a_device_that_is_not_here_is_refused_with_the_way_out(name: str) -> None:
     with pytest.raises(DeviceError, match=f"{name} is not available here; try --device cpu"):
         choose_device(name)
+
+
+def test_a_gpu_is_waited_for_and_a_cpu_need_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    for name in ("cpu", "cuda:1"):
+        synchronize(torch.device(name))
+    assert waited == [torch.device("cuda:1")]
 
 
 def test_a_picture_has_the_same_noise_in_any_batch() -> None:
@@ -84,6 +93,29 @@ def test_what_does_not_fit_twice_is_refused(batch: int, expected: list[int]) -> 
     with pytest.raises(DeviceError, match="fewer or smaller pictures"):
         fit_memory(needs(0, tried), batch)
     assert tried == expected
+
+
+@pytest.fixture
+def held_when_freed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether what `fails` computed with was there still, each time that the cache was emptied."""
+    found: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: found.append(fails.tensor() is not None))
+    return found
+
+
+def fails(_: int = 0) -> None:
+    tensor = torch.ones(1)
+    fails.tensor = weakref.ref(tensor)  # type: ignore[attr-defined]
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_what_a_failed_run_held_is_free_before_the_cache_is_emptied(held_when_freed: list[bool]) -> None:
+    with pytest.raises(DeviceError, match="fewer or smaller pictures"):
+        fit_memory(fails, 8)
+    assert held_when_freed == [False, False]
+    with pytest.raises(DeviceError, match="fewer or smaller pictures"):
+        DeviceLock().run("job", fails)
+    assert held_when_freed == [False] * 3
 
 
 @pytest.mark.parametrize("lane", ["live", "job"])

@@ -119,7 +119,7 @@ def check_channels(name: str, folder: Path) -> None:
     """
     takes = _config(folder, "unet").get("in_channels")
     latents = _config(folder, "vae").get("latent_channels", takes)
-    if takes != latents:
+    if takes is not None and takes != latents:
         raise CheckpointError(
             "{name} needs a picture beside every prompt: its U-Net takes {takes} channels, of which {latents} are "
             "noise. Take the model that it was made from; inpainting works with that too.",

@@ -132,6 +132,7 @@ class Pipeline:
         while len(done) < len(asked.seeds):
             seeds = asked.seeds[len(done) : len(done) + at_once]
             before, batches = len(done) // at_once, -(-len(asked.seeds) // at_once)
+            dtype = None
             try:
                 for index, steps, timestep, pred_x0, attention, result in self._batch(asked, seeds, given):
                     done += result if result is not None else []
@@ -147,18 +148,23 @@ class Pipeline:
             except _NotFinite:
                 if self.dtype == torch.float32:
                     raise not_finite() from None
-                self.load(torch.float32)
+                dtype = torch.float32
             except torch.OutOfMemoryError:
                 if at_once < AT_ONCE or len(seeds) == 1:
                     raise
                 at_once = len(seeds) // 2
-                torch.cuda.empty_cache()
+            else:
+                continue
+            torch.cuda.empty_cache()  # here, where what failed is no longer held by its traceback
+            self.load(dtype)
 
     def _batch(
         self, asked: Asked, seeds: tuple[int, ...], given: Mapping[str, Any]
     ) -> Iterator[tuple[int, int, int, Any, Any, Any]]:
         """Index and number of the step, its noise level, and of the first picture pred_x0 and attention; the result."""
         whole = self.load()
+        if self._can_be_seen(whole) and whole.vae.config.force_upcast and whole.vae.dtype != self.dtype:
+            whole.vae.to(self.dtype)  # it is raised to fp32 still where a decode of the pipeline's own failed
         kind = "Inpainting" if "mask_image" in given else "Image2Image"
         pipe = _for(kind, whole) if given else copy.copy(whole)
         pipe.scheduler, seen = watched_scheduler(
@@ -250,10 +256,12 @@ class Pipeline:
         raised = vae.dtype == torch.float16 and vae.config.force_upcast
         if raised:
             vae.to(torch.float32)  # as the pipeline itself does, and within one turn on the device
-        scaled = latents.to(vae.dtype) / vae.config.scaling_factor + (vae.config.shift_factor or 0)
-        pictures = vae.decode(scaled.to(self.device)).sample.float().clamp(-1, 1)
-        if raised:
-            vae.to(torch.float16)
+        try:
+            scaled = latents.to(vae.dtype) / vae.config.scaling_factor + (vae.config.shift_factor or 0)
+            pictures = vae.decode(scaled.to(self.device)).sample.float().clamp(-1, 1)
+        finally:
+            if raised:
+                vae.to(torch.float16)
         if getattr(pipe, "safety_checker", None) is None:
             return pictures.cpu()  # type: ignore[no-any-return]
         _, flagged = pipe.run_safety_checker(pictures.clone(), self.device, self.dtype)

@@ -60,7 +60,10 @@ def run_pipeline(pipe: Any, asked: Mapping[str, Any], look: Callable[[Any, int, 
             turn.release()
             over, item = told.get()
             if isinstance(item, BaseException):
-                raise item
+                try:
+                    raise item
+                finally:
+                    del item  # whose traceback holds this frame, and all that the run computed with
             yield item
     finally:
         left.set()

@@ -59,7 +59,8 @@ def evaluate_digits(store: ModelStore, name: str, sources: Sources, count: int =
 
     drawn = partial(draw, model, solver=DIGIT_SOLVER)
     guidance = _best(DIGIT_GUIDANCE, partial(drawn, known_rows), fid_from(judge, known))
-    figures = digit_figures(drawn(rows, guidance_scale=guidance), asked, store, sources.root())
+    what = f"pictures in {STEPS} {DIGIT_SOLVER} steps with guidance {guidance:g}"
+    figures = digit_figures(drawn(rows, guidance_scale=guidance), asked, store, sources.root(), what)
     figures[f"FID over that of real digits {ROTATED}"]["bar"] = "≤ 0.5"
     how = f"of {DIGIT_GUIDANCE}, by the FID of {len(known_rows):,} from validation digits, {STEPS} {DIGIT_SOLVER} steps"
     yield {**figures, "guidance": figure(guidance, how)}
@@ -84,8 +85,10 @@ def evaluate_faces(store: ModelStore, name: str, sources: Sources, count: int = 
 
     draw_faces = partial(draw, model, decode=autoencoder.decode)
     guidance = _best(FACE_GUIDANCE, partial(draw_faces, known_rows[:SOME]), fid_from(judge, known[:][0]))
-    how = f"of {FACE_GUIDANCE}, by the FID of {len(known_rows[:SOME]):,} from validation faces"
-    yield {**face_figures(draw_faces(rows, guidance_scale=guidance), store, sources), "guidance": figure(guidance, how)}
+    what = f"pictures in {STEPS} {SOLVER} steps with guidance {guidance:g}"
+    figures = face_figures(draw_faces(rows, guidance_scale=guidance), store, sources, what)
+    how = f"of {FACE_GUIDANCE}, by the FID of {len(known_rows[:SOME]):,} from validation faces, {STEPS} {SOLVER} steps"
+    yield {**figures, "guidance": figure(guidance, how)}
     latents = torch.cat([autoencoder.encode(batch.to(store.device)).cpu() for batch in split(known[:][0], BATCH)])
     yield loss_figures(model, latents, known_rows, "latents of validation faces")
     held_out, _ = faces(sources.root(), "test")[:]

@@ -60,12 +60,15 @@ def evaluate_discriminator(store: ModelStore, name: str, sources: Sources) -> Fi
     return {"pairs ranked right": figure(_share(right), how, "0.5: it cannot tell them apart")}
 
 
-def digit_figures(pictures: Tensor, asked: Tensor | None, store: ModelStore, data_root: Path | None) -> Figures:
+def digit_figures(
+    pictures: Tensor, asked: Tensor | None, store: ModelStore, data_root: Path | None, what: str = "pictures"
+) -> Figures:
     """All that is measured of generated digits.
 
     Args:
         pictures: (N, 1, 28, 28) in [-1, 1], rounded to 8 bits; picture i drawn from seed i.
         asked: the digit that each was to show, (N,), or None where nothing can be asked for.
+        what: they are and how they were drawn, for the card.
     """
     classifier = cast(DigitClassifier, store.checkpoint(JUDGE).load())
     features, logits = DigitFeatures(classifier), DigitFeatures(classifier, logits=True)
@@ -76,7 +79,7 @@ def digit_figures(pictures: Tensor, asked: Tensor | None, store: ModelStore, dat
     kernel_distance, error = kid(features, real, pictures, SEED)
     precision, recall = precision_recall(in_batches(features, real), in_batches(features, pictures))
     real_score = inception_score(logits, real, SEED)
-    how = f"{len(pictures):,} pictures, seed {SEED}, digit-classifier features, MNIST test"
+    how = f"{len(pictures):,} {what}, seed {SEED}, digit-classifier features, MNIST test"
     figures = {
         "FID": figure(distance, how, f"≤ {rotated:.3g} (real digits {ROTATED})"),
         f"FID over that of real digits {ROTATED}": figure(distance / rotated, how, "≤ 1"),

@@ -57,16 +57,17 @@ class FaceFeatures(nn.Module):
         return cast(Tensor, self.squeezenet(enlarged)[-1]).mean(dim=(2, 3)).cpu()
 
 
-def face_figures(pictures: Tensor, store: ModelStore, sources: Sources) -> Figures:
+def face_figures(pictures: Tensor, store: ModelStore, sources: Sources, what: str = "pictures") -> Figures:
     """FID of generated faces, beside that of real ones slightly spoilt.
 
     Args:
         pictures: (N, 3, 64, 64) in [-1, 1], rounded to 8 bits.
         store: its device looks at the pictures.
         sources: CelebA first; the folder of SqueezeNet.
+        what: they are and how they were drawn, for the card.
     """
     anchors = face_anchors(_training_faces(sources, len(pictures)))
-    return _fid_figures("FID", pictures, anchors, store, sources, f"{len(pictures):,} pictures")
+    return _fid_figures("FID", pictures, anchors, store, sources, f"{len(pictures):,} {what}")
 
 
 def evaluate_autoencoder(

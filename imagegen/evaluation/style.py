@@ -17,6 +17,7 @@ from torch import Tensor
 from imagegen.data.photos import photos
 from imagegen.data.pictures import Sources
 from imagegen.data.styles import squares, styles
+from imagegen.devices import synchronize
 from imagegen.evaluation.features import as_saved
 from imagegen.evaluation.measures import Figures, figure
 from imagegen.models.gatys import gatys
@@ -160,10 +161,10 @@ def _times_slower(slow: Callable[[], Any], fast: Callable[[], Any], device: torc
 
 @torch.no_grad()
 def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+    synchronize(device)
     start = time.perf_counter()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronize(device)
     return time.perf_counter() - start
 
 

@@ -88,7 +88,7 @@ def flag(name: str, value: object) -> bool:
 
 
 def words(name: str, value: object, limit: int) -> tuple[str, ...]:
-    """At most `limit` different words: a list of them, or one text with commas between.
+    """At most `limit` words in lower case: a list of them, or one text with commas between.
 
     Raises:
         InputError: it is something else.
@@ -97,7 +97,7 @@ def words(name: str, value: object, limit: int) -> tuple[str, ...]:
         value = [word.strip() for word in value.split(",", limit) if word.strip()]
     if not isinstance(value, list | tuple) or len(value) > limit or not all(isinstance(word, str) for word in value):
         raise InputError("{name} must be a list of at most {limit} names.", name=name, limit=limit)
-    return tuple(dict.fromkeys(value))
+    return tuple(word.lower() for word in value)
 
 
 def seed(value: object, name: str = "seed") -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from imagegen.data.faces import SIDE
-from imagegen.devices import generators, picture_noise
+from imagegen.devices import generators, picture_noise, synchronize
 from imagegen.errors import InputError
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.classifier import DigitClassifier
@@ -220,8 +220,10 @@ def race(request: RaceRequest, store: ModelStore) -> Iterator[RaceStep]:
     calls_a_step = 1 if request.diffusion.guidance_scale == 1 else 2
     while runs:
         for lane, steps in list(runs.items()):
+            synchronize(store.device)
             started = time.perf_counter()
             step = next(steps)
+            synchronize(store.device)
             seconds[lane] += time.perf_counter() - started
             if step.index == step.total:
                 del runs[lane]

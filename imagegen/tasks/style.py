@@ -54,7 +54,7 @@ class StyleRequest:
     Args:
         photo: (1, 3, H, W) in [-1, 1].
         painting: (1, 3, H, W) in [-1, 1]; it is the style called `painting`, and the only one if none is named.
-        style: names from `style_names`, or `painting`; a list, or words with commas between.
+        style: names from `style_names` in any case, or `painting`; a list, or words with commas between.
         weights: of each style in the mixture, 0 to 1; none are equal weights.
         strength: 0 to 1, from the photo's own style to the one asked for.
         keep_colours: whether only light and dark are painted.
@@ -126,7 +126,8 @@ def run(request: StyleRequest, store: ModelStore) -> Iterator[TileStep]:
 def code_of(request: StyleRequest, store: ModelStore) -> Tensor:
     """The mixture of codes, (1, code), moved towards the photo's own by what `strength` lacks. Raises as `run`."""
     network = cast(FastStyle, store.get(FAST))
-    names = checks.choices("style", request.style, (OWN, *style_names(store)))
+    known = (OWN, *style_names(store))
+    names = [checks.choice("each of style", name, known) for name in request.style]
     codes = [
         _encoded(network, cast(Tensor, request.painting), store) if name == OWN else store.asset(FAST, name)[None]
         for name in names

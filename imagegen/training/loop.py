@@ -47,7 +47,7 @@ class Options:
         seed: of weights, order and noise.
         device: `auto`, `cpu`, `cuda` ...
         precision: `bf16` or `no`.
-        resume: go on with the run in `output`.
+        resume: go on with the run in `output`, as that was planned whatever else is said here.
         command: how it was started, for the card.
     """
 
@@ -68,15 +68,16 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
 
     Raises:
         DeviceError: the device is not there, or was numbered for more than one process.
-        TrainingError: a loss is not finite (the last good state is kept), the folder holds another run, or
-            the disk is full.
+        TrainingError: a loss is not finite (the last good state is kept), the folder holds another run or one that
+            does not fit, or the disk is full.
     """
-    accelerator = _accelerator(options)
+    run = Run(options.output)
+    precision = run.facts()["precision"] if options.resume else options.precision
+    accelerator = _accelerator(options.device, precision)
     for network in (*recipe.networks.values(), *recipe.frozen.values()):
         network.to(accelerator.device, memory_format=layout(network, accelerator.device))  # type: ignore[call-overload]
     if accelerator.device.type == "cuda":
         compile_networks(recipe)
-    run = Run(options.output)
     facts: dict[str, Any]
     if options.resume:
         if (name := run.facts()["name"]) != recipe.name:
@@ -106,11 +107,11 @@ def train(recipe: Recipe, data: Pictures, options: Options) -> Run:
     return run
 
 
-def _accelerator(options: Options) -> Accelerator:
-    device = choose_device(options.device)
+def _accelerator(name: str, precision: str) -> Accelerator:
+    device = choose_device(name)
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # which a single process of Accelerate's then takes
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=options.precision)
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
     if device.index is not None and accelerator.num_processes > 1:
         raise DeviceError(
             "Each of the {count} processes takes a device of its own; say --device {kind}, without a number.",
@@ -190,7 +191,8 @@ class _Loop:
         steps = facts["steps"] or 10**9  # not planned yet: the first steps give the speed
         order = batches(len(self.data), self.batch, facts["seed"], facts["step"])
         sums: dict[str, Tensor] = {}
-        self._moment(facts["step"])
+        if facts["step"] == 0:
+            self._moment(0)
         self.moments_shown = self._moments_by(steps)
         total = facts["steps"] or None
         with tqdm(total=total, initial=facts["step"], unit="step", disable=not self.accelerator.is_main_process) as bar:

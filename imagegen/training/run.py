@@ -90,14 +90,23 @@ class Run:
     def restore(
         self, networks: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
     ) -> dict[str, Any]:
-        """Load the state into networks and optimisers of the same shapes, and return the facts."""
+        """Load the state into networks and optimisers of the same shapes, and return the facts.
+
+        Raises:
+            TrainingError: there is no readable state, or it is of other shapes.
+        """
         facts = self.facts()
         with safe_open(self.state, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-        for name, network in networks.items():
-            network.load_state_dict({key: tensors[f"{name}/{key}"] for key in network.state_dict()})
-        for name, optimizer in optimizers.items():
-            _restore_optimizer(optimizer, name, tensors)
+        try:
+            for name, network in networks.items():
+                network.load_state_dict({key: tensors[f"{name}/{key}"] for key in network.state_dict()})
+            for name, optimizer in optimizers.items():
+                _restore_optimizer(optimizer, name, tensors)
+        except (KeyError, IndexError, RuntimeError) as problem:
+            raise TrainingError(
+                "{file} does not fit: {problem}", file=self.state, problem=" ".join(str(problem).split())
+            ) from problem
         return facts
 
     def log(self, line: Mapping[str, Any]) -> None:

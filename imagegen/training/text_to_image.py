@@ -237,7 +237,9 @@ def _described(start: Checkpoint | None) -> str:
     if start is None:
         return "nothing"
     training = start.card().training
-    begun = f"{start.name} of commit {training['commit']}, after {training['steps']:,} steps of {training['batch']}"
+    steps = training["steps"]  # words where it was stopped
+    steps = steps if isinstance(steps, str) else f"{steps:,}"
+    begun = f"{start.name} of commit {training['commit']}, after {steps} steps of {training['batch']}"
     return begun if training["start"] == "nothing" else f"{begun}, which went on from {training['start']}"
 
 

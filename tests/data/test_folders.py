@@ -46,10 +46,9 @@ def test_what_is_not_wanted_is_not_decoded(folder: Path) -> None:
     assert [name for name, _ in pictures_in(folder, lambda name: name.startswith("sub/"))] == ["sub/a.png"]
 
 
-def test_transparency_is_kept_when_asked_for(tmp_path: Path) -> None:
+def test_transparency_is_put_on_white(tmp_path: Path) -> None:
     (tmp_path / "clear.png").write_bytes(png("#ff000000", "RGBA"))
     assert [picture.getpixel((0, 0)) for _, picture in pictures_in(tmp_path)] == [(255, 255, 255)]
-    assert [picture.getpixel((0, 0)) for _, picture in pictures_in(tmp_path, mode="RGBA")] == [(255, 0, 0, 0)]
 
 
 def test_a_broken_picture_is_named(folder: Path) -> None:
@@ -62,6 +61,32 @@ def test_a_broken_picture_is_named(folder: Path) -> None:
 def test_a_broken_zip_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(content)
     with pytest.raises(InputError, match=r"bad.zip is not a zip"):
+        list(pictures_in(tmp_path))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_whose_picture_is_damaged_is_named(compression: int, tmp_path: Path) -> None:
+    file = tmp_path / "bad.zip"
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("a.png", png("red"))
+    content = bytearray(file.read_bytes())
+    header = 9 if compression == zipfile.ZIP_LZMA else 0  # without which it would be no stream of LZMA
+    begin, end = content.index(b"a.png") + len("a.png") + header, content.index(b"PK\1\2")
+    content[begin:end] = b"\xff" * (end - begin)
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"bad.zip is not a zip that can be read"):
+        list(pictures_in(tmp_path))
+
+
+def test_an_encrypted_zip_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "secret.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.png", png("red"))
+    content = bytearray(file.read_bytes())
+    content[6] |= 1  # the flag stands before the file and in the directory
+    content[content.index(b"PK\1\2") + 8] |= 1
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"secret.zip is not a zip that can be read: .* encrypted"):
         list(pictures_in(tmp_path))
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -234,6 +235,63 @@ def test_row_24_without_memory_half_as_many_are_tried_once(engine: Pipeline) -> 
     assert not runs()
 
 
+def test_what_a_batch_without_memory_held_is_free_before_the_next(
+    engine: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Any] = []
+    found: list[bool] = []
+
+    def fill(_: Any, inputs: Any) -> None:
+        if not held:
+            tensor = inputs[0] + 1
+            held.append(weakref.ref(tensor))
+            raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: found.append(held[0]() is not None))
+    hook = engine.load().unet.register_forward_pre_hook(fill)
+    try:
+        paint(engine, seeds=(0, 1), steps=1)
+    finally:
+        hook.remove()
+    assert found == [False]
+
+
+def test_half_precision_that_overflowed_is_free_before_the_full_one_is_loaded(tmp_path: Path) -> None:
+    engine = Pipeline(overflowing(tmp_path / "large", 1e6), CPU, "large", torch.float16)
+    half = weakref.ref(engine.load().unet)
+    found = []
+    engine._loaded = lambda load=engine._loaded: found.append(half()) or load()  # type: ignore[method-assign]
+    paint(engine)
+    assert found == [None]
+
+
+def fail_once(vae: Any) -> None:
+    """The next decode finds no memory."""
+
+    def fill(*_: Any) -> None:
+        hook.remove()
+        raise torch.OutOfMemoryError("no room")
+
+    hook = vae.decoder.register_forward_pre_hook(fill)
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")  # by the pipeline itself
+def test_a_decode_that_fails_leaves_the_vae_in_its_precision(xl: Pipeline) -> None:
+    half = Pipeline(xl.folder, CPU, "xl", torch.float16)
+    vae = half.load().vae
+    step = next(half.paint(ASKED))
+    fail_once(vae)
+    with pytest.raises(torch.OutOfMemoryError):
+        seen(step)
+    assert {parameter.dtype for parameter in vae.parameters()} == {torch.float16}
+    fail_once(vae)
+    pictures = paint(half, seeds=(0, 1))
+    fail_once(vae)
+    with pytest.raises(torch.OutOfMemoryError):
+        paint(half)
+    assert apart(paint(half)[0], pictures[0]) <= SAME
+
+
 def test_a_picture_that_the_safety_checker_refuses_is_named_and_never_shown(tmp_path: Path) -> None:
     engine = Pipeline(add_sd(tmp_path / "careful", checker=True), CPU, "careful")
     steps = engine.paint(replace(ASKED, seeds=(0, 1)))
@@ -389,6 +447,16 @@ def test_a_unet_that_needs_a_picture_is_refused(folder: Path, tmp_path: Path) ->
     config.write_text(json.dumps(json.loads(config.read_text()) | {"in_channels": 9}))
     with pytest.raises(CheckpointError, match="needs a picture beside every prompt: its U-Net takes 9 channels"):
         Pipeline(copied, CPU, "copy")
+
+
+def test_a_pipeline_without_a_unet_is_not_refused_for_it(tmp_path: Path) -> None:
+    index = {"_class_name": "StableDiffusion3Pipeline", "transformer": ["diffusers", "SD3Transformer2DModel"]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    for part, channels in (("transformer", "in_channels"), ("vae", "latent_channels")):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps({channels: 16}))
+    engine = Pipeline(tmp_path, CPU, "sd3")
+    assert engine.heeds == {"seed", "steps", "negative_prompt", "guidance_scale"}
 
 
 def test_row_20_damaged_weights_are_named(folder: Path, tmp_path: Path) -> None:

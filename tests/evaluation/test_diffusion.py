@@ -94,6 +94,8 @@ def test_figures_of_digits(store: ModelStore, data_root: Path, monkeypatch: pyte
     assert all(type(figure["value"]) is float and math.isfinite(figure["value"]) for figure in figures.values())
     assert figures["guidance"]["value"] in DIGIT_GUIDANCE
     assert figures["guidance"]["how"].endswith(" from validation digits, 20 ddpm steps")
+    drawn = f"100 pictures in 20 ddpm steps with guidance {figures['guidance']['value']:g}, seed 0"
+    assert all(figures[name]["how"].startswith(drawn) for name in ("FID", "KID", "precision", "read as asked"))
     few, many = (figures[f"FID-0.01k of {how} steps"]["value"] for how in ("10 unipc", "100 ddim"))
     assert figures["FID of 10 unipc steps over that of 100 ddim steps"]["value"] == pytest.approx(few / many)
     assert figures["FID-0.005k dpm++ 3 steps"]["how"].startswith("5 pictures")
@@ -124,5 +126,7 @@ def test_figures_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     figures = gathered(evaluate_faces(store, "ddpm-celeba", sources, count=40))
     assert all(type(figure["value"]) is float and math.isfinite(figure["value"]) for figure in figures.values())
     assert figures["guidance"]["value"] in FACE_GUIDANCE
+    drawn = f"40 pictures in 20 unipc steps with guidance {figures['guidance']['value']:g}, seed 0"
+    assert figures["FID"]["how"].startswith(drawn)
     assert {"FID", "FID of real faces as they are", "FID-0.004k of 10 unipc steps"} <= figures.keys()
     assert_curves(figures, solver_steps=[2], stretches=5)

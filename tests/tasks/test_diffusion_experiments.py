@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from imagegen.devices import picture_noise
 from imagegen.errors import InputError
 from imagegen.models.diffusion import SCHEDULES, SOLVERS, TIMESTEPS, betas
 from imagegen.store import ModelStore
-from imagegen.tasks import diffusion
+from imagegen.tasks import diffusion, diffusion_experiments
 from imagegen.tasks.diffusion import AUTOENCODER, DIGITS, DiffusionRequest, DigitRequest, FaceRequest
 from imagegen.tasks.diffusion_experiments import (
     BINS,
@@ -243,6 +244,15 @@ def test_a_race_shows_what_plain_runs_would(request_: DiffusionRequest, store: M
         run = plain(store, type(request_)(**{**vars(request_), "solver": solver, "steps": steps}))
         for step, images in zip(shown[lane], run, strict=True):
             assert torch.equal(step.images, images)
+
+
+def test_the_clock_of_a_race_waits_for_the_device(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(diffusion_experiments, "synchronize", lambda device: told.append(device.type))
+    clock = SimpleNamespace(perf_counter=lambda: told.append("clock") or 0.0)
+    monkeypatch.setattr(diffusion_experiments, "time", clock)
+    list(race(RaceRequest(DigitRequest(), LANES), store))
+    assert told == ["cpu", "clock"] * 2 * 9
 
 
 def test_a_race_is_of_one_picture_and_its_lanes_are_put_in_order() -> None:

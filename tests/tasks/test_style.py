@@ -55,6 +55,13 @@ def test_a_mixture_lies_between_its_styles(store: ModelStore) -> None:
     assert not torch.allclose(painted(store), painted(store, style=STYLES[1:2]), atol=0.02)
 
 
+def test_a_style_is_known_in_any_case_and_counts_as_often_as_it_is_named(store: ModelStore) -> None:
+    one, other = STYLES[:2]
+    twice = style.code_of(StyleRequest(PHOTO, style=(one, one.upper(), other)), store)
+    mixed = style.code_of(StyleRequest(PHOTO, style=(one, other), weights=(1, 0.5)), store)
+    torch.testing.assert_close(twice, mixed)
+
+
 def test_without_strength_the_photo_has_its_own_style(store: ModelStore) -> None:
     own = StyleRequest(PHOTO, PHOTO)
     assert own.style == (OWN,)
@@ -68,6 +75,7 @@ def test_a_painting_that_was_brought_is_a_style_like_any(store: ModelStore) -> N
     painting = picture(80, 50, seed=3)
     alone = painted(store, style=(), painting=painting)
     assert torch.equal(alone, painted(store, style=(OWN,), painting=painting))
+    assert torch.equal(alone, painted(store, style=(OWN.title(),), painting=painting))
     assert not torch.allclose(alone, painted(store, style=(OWN, STYLES[0]), painting=painting), atol=0.01)
 
 
@@ -122,6 +130,7 @@ def test_a_recipe_names_photo_and_painting_and_makes_the_picture_again(store: Mo
         ({"photo": PHOTO[..., :1, :]}, "at least 32 pixels wide and high"),
         ({"style": ()}, "Choose a style by name"),
         ({"style": (OWN,)}, "A photo and a painting are needed"),
+        ({"style": "Painting"}, "A photo and a painting are needed"),
         ({"style": ("a", "b", "c", "d", "e")}, "style must be a list of at most 4 names"),
         ({"style": 3}, "style must be a list"),
         ({"style": [3]}, "style must be a list"),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -191,6 +192,41 @@ def test_a_killed_run_resumes(mnist_root: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert Run(output).facts()["step"] == 40
     assert [line["step"] for line in Run(output).read_history()] == list(range(2, 41, 2))
+
+
+def test_a_run_is_resumed_as_it_was_planned(tmp_path: Path, save_every_2: None) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(Mean(stop_at(5)), tmp_path, precision="bf16")
+    AcceleratorState._reset_state(reset_partial_state=True)
+    said: list[str] = []
+    run(Mean(lambda step: said.append(step.accelerator.mixed_precision)), tmp_path, resume=True, steps=99, batch=2)
+    assert said == ["bf16"] * 6
+    facts = Run(tmp_path).facts()
+    assert (facts["step"], facts["batch"], facts["precision"]) == (10, 4, "bf16")
+
+
+def test_resuming_adds_no_picture_to_the_time_lapse(tmp_path: Path, save_every_2: None) -> None:
+    cut, whole = Mean(stop_at(5)), Mean()
+    cut.preview = whole.preview = lambda: torch.zeros(1, 1, 4, 4)  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        run(cut, tmp_path, steps=1_000)
+    before = sorted(path.name for path in Run(tmp_path).moments.iterdir())
+    assert "0000004.png" not in before
+    whole.before_step = stop_at(4)
+    with pytest.raises(KeyboardInterrupt):
+        run(whole, tmp_path, resume=True)
+    after = sorted(path.name for path in Run(tmp_path).moments.iterdir())
+    assert after == [name for name in before if name <= "0000004.png"]
+
+
+def test_a_state_of_other_shapes_is_one_line(tmp_path: Path) -> None:
+    run(Mean(), tmp_path)
+    for changed in (nn.Linear(2, 1, bias=False), nn.Linear(1, 1)):
+        other = Mean()
+        other.networks["model"] = changed
+        with pytest.raises(TrainingError, match=r"state.safetensors does not fit: ") as caught:
+            run(other, tmp_path, resume=True)
+        assert "\n" not in str(caught.value)
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:

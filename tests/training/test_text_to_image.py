@@ -129,6 +129,17 @@ def test_it_goes_on_from_an_earlier_one(
     assert export.details["start"].endswith("after 2 steps of 8")
 
 
+def test_a_start_that_was_stopped_says_so(tmp_path: Path) -> None:
+    kept = {"commit": "abc", "steps": "5 of 10 planned", "batch": 8, "start": "nothing"}
+    card = Card("Made up.", "other", "noise", kept)
+    args = {"channels": (4, 4, 4, 8), "latent_channels": 2}
+    model = FaceAutoencoder(**args).eval()
+    config = {"class": "autoencoder.FaceAutoencoder", "args": args}
+    write_checkpoint(tmp_path / "sd-mini", model, config, card, {"x": torch.zeros(1, 3, 64, 64)}, {})
+    said = text_to_image._described(Checkpoint(tmp_path / "sd-mini"))
+    assert said == "sd-mini of commit abc, after 5 of 10 planned steps of 8"
+
+
 def test_captions_come_in_both_languages(recipe: TextToImageRecipe, data: Pictures) -> None:
     said = [recipe.tokenizer.decode(ids, skip_special_tokens=True) for ids in data.labels[0]]
     assert all(caption.isascii() for caption in said[::2])
