@@ -110,14 +110,14 @@ def train(
             )
         typer.echo(f"{name}: two steps on made-up data went well.")
         return
-    run = run_training(recipe, recipe.load_data(_sources(data, features, checkpoints)), options)
+    run = run_training(recipe, recipe.load_data(_sources(data, features, checkpoints, device)), options)
     typer.echo(f"Done. Next: python -m imagegen publish {run.folder}")
 
 
-def _sources(data: list[Path] | None, features: Path | None, checkpoints: Path) -> "Sources":
+def _sources(data: list[Path] | None, features: Path | None, checkpoints: Path, device: str = "auto") -> "Sources":
     from imagegen.data.pictures import Sources
 
-    return Sources(tuple(data or ()), features, checkpoints)
+    return Sources(tuple(data or ()), features, checkpoints, device)
 
 
 def _command() -> str:
@@ -161,7 +161,7 @@ def evaluate(
     from imagegen.evaluation.run import evaluate as measure
     from imagegen.store import ModelStore
 
-    card = measure(ModelStore(checkpoints, choose_device(device)), name, _sources(data, features, checkpoints))
+    card = measure(ModelStore(checkpoints, choose_device(device)), name, _sources(data, features, checkpoints, device))
     for key, figure in card.figures.items():
         typer.echo(f"{key}: {figure['value']:.4g}  {figure.get('bar', '')}  [{figure['how']}]")
 

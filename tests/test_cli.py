@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_up_data import write_sources
 from made_up_style import STYLES
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -17,6 +18,7 @@ from imagegen.images import to_tensor
 from imagegen.recipes import from_json, read_recipe
 from imagegen.store import ModelStore
 from imagegen.tasks.registry import replay
+from imagegen.training import diffusion, text_to_image
 from imagegen.training.recipes import RECIPES
 from imagegen.training.run import Run
 
@@ -66,6 +68,17 @@ def test_a_run_remembers_how_it_was_started_but_not_where_the_data_lay(
     assert command.startswith("python -m imagegen train digit-classifier --data $IMAGEGEN_DATA/mnist")
     assert command.endswith(f"--output '{tmp_path / 'my run'}'")
     assert str(mnist_root) not in command
+
+
+@pytest.mark.parametrize("name", ["ddpm-celeba", "sd-mini"])
+def test_latents_are_computed_where_it_is_trained(
+    name: str, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for recipes in (diffusion, text_to_image):
+        monkeypatch.setattr(recipes, "latents_of", None)  # not come to, as there is no such device
+    data = [word for folder in write_sources(tmp_path).data for word in ("--data", folder)]
+    words = ["train", name, *data, "--checkpoints", checkpoints, "--device", "gpu"]
+    assert "There is no device called gpu" in refused(*words)
 
 
 @pytest.mark.usefixtures("new_accelerator")

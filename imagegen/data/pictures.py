@@ -37,17 +37,19 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Sources:
-    """What `--data` (repeatable), `--features` and `--checkpoints` named.
+    """What `--data` (repeatable), `--features`, `--checkpoints` and `--device` named.
 
     Args:
         data: data sets in the order in which a recipe needs them; one that is not given is downloaded.
         features: folder of the feature networks VGG-19 and SqueezeNet, or None to download torchvision's.
         checkpoints: where the networks lie that a recipe builds on.
+        device: where they compute what is trained on.
     """
 
     data: tuple[Path, ...] = ()
     features: Path | None = None
     checkpoints: Path = Path("checkpoints")
+    device: str = "auto"
 
     def root(self, index: int = 0) -> Path | None:
         """The data set at this place, or None where it was not given."""

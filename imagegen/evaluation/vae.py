@@ -19,6 +19,7 @@ from imagegen.evaluation.measures import Figures, copies, figure, without_bars
 from imagegen.models import vae
 from imagegen.models.classifier import DigitClassifier, DigitFeatures
 from imagegen.store import ModelStore
+from imagegen.tasks.vae import ACTIVE
 
 __all__ = [
     "evaluate_autoencoder",
@@ -32,8 +33,6 @@ LIKELIHOOD_COUNT = 2_000
 SAMPLES = 500
 BAR = "≤ 90"
 """Nats; two latents are there to be looked at and cannot reach it."""
-ACTIVE = 0.01
-"""Nats a picture from which a latent counts as used (Burda et al. 2016)."""
 PAIRS, POINTS = 200, 21
 """Paths whose smoothness is measured, and places on each, ends included."""
 FACES = 1_000

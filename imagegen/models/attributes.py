@@ -2,15 +2,9 @@
 
 from torch import Tensor, nn
 
+from imagegen.models.classifier import block
+
 __all__ = ["FaceAttributes"]
-
-
-def _block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    )
 
 
 class FaceAttributes(nn.Module):
@@ -26,13 +20,13 @@ class FaceAttributes(nn.Module):
         self.attributes, self.width = attributes, width
         self.body = nn.Sequential(
             nn.PixelUnshuffle(2),  # (B, 12, 32, 32): a convolution at 64x64 would cost more than all others
-            _block(12, width, 1),
-            _block(width, 2 * width, 2),  # (B, 2w, 16, 16)
-            _block(2 * width, 2 * width, 1),
-            _block(2 * width, 4 * width, 2),  # (B, 4w, 8, 8)
-            _block(4 * width, 4 * width, 1),
-            _block(4 * width, 8 * width, 2),  # (B, 8w, 4, 4)
-            _block(8 * width, 8 * width, 1),
+            block(12, width, 1),
+            block(width, 2 * width, 2),  # (B, 2w, 16, 16)
+            block(2 * width, 2 * width, 1),
+            block(2 * width, 4 * width, 2),  # (B, 4w, 8, 8)
+            block(4 * width, 4 * width, 1),
+            block(4 * width, 8 * width, 2),  # (B, 8w, 4, 4)
+            block(8 * width, 8 * width, 1),
         )
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(8 * width * 16, attributes))
 

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DigitClassifier", "DigitFeatures"]
+__all__ = ["DigitClassifier", "DigitFeatures", "block"]
 
 
-def _block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+def block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    """What every judge is built of: (B, in, H, W) -> (B, out, H / stride, W / stride)."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -27,12 +28,12 @@ class DigitClassifier(nn.Module):
         super().__init__()
         self.width = width
         self.body = nn.Sequential(
-            _block(1, width, 1),  # (B, w, 28, 28)
-            _block(width, width, 2),  # (B, w, 14, 14)
-            _block(width, 2 * width, 1),
-            _block(2 * width, 2 * width, 2),  # (B, 2w, 7, 7)
-            _block(2 * width, 4 * width, 1),
-            _block(4 * width, 4 * width, 2),  # (B, 4w, 4, 4)
+            block(1, width, 1),  # (B, w, 28, 28)
+            block(width, width, 2),  # (B, w, 14, 14)
+            block(width, 2 * width, 1),
+            block(2 * width, 2 * width, 2),  # (B, 2w, 7, 7)
+            block(2 * width, 4 * width, 1),
+            block(4 * width, 4 * width, 2),  # (B, 4w, 4, 4)
             nn.Flatten(),
             nn.Linear(4 * width * 16, self.num_features),
             nn.ReLU(inplace=True),

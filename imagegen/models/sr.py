@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from imagegen.data.photos import SCALE
+
 __all__ = ["BORDER", "SCALE", "PatchCritic", "SuperResolver", "luma", "psnr", "ssim", "upscale"]
 
-SCALE = 4
 BORDER = 4
 """Pixels of each side that are not judged."""
 WINDOW, SPREAD = 11, 1.5

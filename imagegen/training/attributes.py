@@ -16,7 +16,7 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import in_batches
 from imagegen.evaluation.measures import area_under_curve, equal_error_threshold
 from imagegen.models.attributes import FaceAttributes
-from imagegen.training.recipe import Export, Step, follow, warm_cosine
+from imagegen.training.recipe import Export, Step, follow, warm_cosine, young_decay
 
 __all__ = ["AttributesRecipe"]
 
@@ -58,7 +58,7 @@ class AttributesRecipe:
             logits = self.model(seen)
         loss = F.binary_cross_entropy_with_logits(logits.float(), labels.float())
         step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * warm_cosine(step.progress, WARMUP))
-        follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
+        follow(self.average, self.model, young_decay(EMA_DECAY, step.index))
         return {"loss": loss.detach(), "accuracy": ((logits.detach() > 0) == labels.bool()).float().mean()}
 
     def preview(self) -> None:

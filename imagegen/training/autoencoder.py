@@ -17,7 +17,7 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import BATCH
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.perceptual import Vgg19, load_vgg
-from imagegen.training.recipe import Export, Step, follow, warm_cosine
+from imagegen.training.recipe import Export, Step, follow, warm_cosine, young_decay
 
 __all__ = ["AutoencoderRecipe"]
 
@@ -95,7 +95,7 @@ class AutoencoderRecipe:
         step.update(
             self.optimizers["adamw"], loss, LEARNING_RATE * warm_cosine(step.progress, WARMUP), clip=GRADIENT_NORM
         )
-        follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
+        follow(self.average, self.model, young_decay(EMA_DECAY, step.index))
         return {"error": error.detach(), "looks": looks.detach(), "KL": kl.detach()}
 
     def _looks(self, shown: Tensor, pictures: Tensor, step: Step) -> Tensor:

@@ -15,7 +15,7 @@ from imagegen.data.digits import TRAINING_DIGITS, made_up_digits, mnist
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.evaluation.features import reference_statistics
 from imagegen.models.classifier import DigitClassifier
-from imagegen.training.recipe import Export, Step, follow, warm_cosine
+from imagegen.training.recipe import Export, Step, follow, warm_cosine, young_decay
 
 __all__ = ["ClassifierRecipe"]
 
@@ -53,7 +53,7 @@ class ClassifierRecipe:
             logits = self.model(_shift(pictures, step.uniform(2)))
         loss = F.cross_entropy(logits.float(), labels)
         step.update(self.optimizers["adamw"], loss, lr=LEARNING_RATE * warm_cosine(step.progress, WARMUP))
-        follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
+        follow(self.average, self.model, young_decay(EMA_DECAY, step.index))
         return {"loss": loss.detach(), "accuracy": (logits.detach().argmax(1) == labels).float().mean()}
 
     def preview(self) -> None:

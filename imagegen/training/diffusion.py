@@ -150,14 +150,16 @@ class FaceDiffusionRecipe(_DiffusionRecipe):
 
     def load_data(self, sources: Sources) -> Pictures:
         autoencoder = ModelStore(sources.checkpoints, torch.device("cpu")).get("face-autoencoder")
-        return self._in_latents(faces(sources.root(), "train"), cast(FaceAutoencoder, autoencoder))
+        people, device = faces(sources.root(), "train"), choose_device(sources.device)
+        return self._in_latents(people, cast(FaceAutoencoder, autoencoder), device)
 
     def made_up_data(self) -> Pictures:
-        return self._in_latents(made_up_faces().part(0, 32), FaceAutoencoder().eval().requires_grad_(False))
+        autoencoder = FaceAutoencoder().eval().requires_grad_(False)
+        return self._in_latents(made_up_faces().part(0, 32), autoencoder, torch.device("cpu"))
 
-    def _in_latents(self, people: Pictures, autoencoder: FaceAutoencoder) -> Pictures:
+    def _in_latents(self, people: Pictures, autoencoder: FaceAutoencoder, device: torch.device) -> Pictures:
         self.frozen["autoencoder"] = autoencoder
-        latents = latents_of(autoencoder, torch.cat([people.pixels, people.pixels.flip(3)]))
+        latents = latents_of(autoencoder, torch.cat([people.pixels, people.pixels.flip(3)]), device)
         if latents.shape[1:] != self.model.picture:
             raise InputError(
                 "The latents of {autoencoder} are {found}; {name} is built for {wanted}.",
@@ -220,9 +222,8 @@ def denoising_loss(model: nn.Module, x0: Tensor, labels: Tensor, step: Step, gam
 
 
 @torch.no_grad()
-def latents_of(autoencoder: FaceAutoencoder, pixels: Tensor) -> Tensor:
+def latents_of(autoencoder: FaceAutoencoder, pixels: Tensor, device: torch.device) -> Tensor:
     """Latents of pictures (N, 3, 64, 64) uint8 as float16, which is finer than the noise they are given."""
-    device = choose_device()
     autoencoder.to(device)
     batches = (pixels[i : i + ENCODED_AT_ONCE].to(device) for i in range(0, len(pixels), ENCODED_AT_ONCE))
     return torch.cat([autoencoder.encode(batch.float() / 127.5 - 1).half().cpu() for batch in batches])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from imagegen.data.pictures import Pictures, Sources
 
-__all__ = ["Export", "Recipe", "Step", "follow", "rng_of", "warm_cosine"]
+__all__ = ["Export", "Recipe", "Step", "follow", "rng_of", "warm_cosine", "young_decay"]
 
 
 @dataclass(frozen=True)
@@ -159,3 +159,8 @@ def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
     for kept, now in zip(average.buffers(), model.buffers(), strict=True):
         kept.copy_(now)
+
+
+def young_decay(decay: float, index: int) -> float:
+    """Of an average at step `index`: less in the first steps, so that it is not held back by its start."""
+    return min(decay, (1 + index) / (10 + index))

@@ -141,7 +141,7 @@ class FastStyleRecipe:
     def exports(self, sources: Sources) -> list[Export]:
         named = styles(sources.root(1), "named")
         trained_on = photos(sources.root(), "train")
-        device = choose_device()
+        device = choose_device(sources.device)
         chosen, paintings = (
             squares(pictures, side).to(device) / 127.5 - 1
             for pictures, side in (

@@ -21,7 +21,7 @@ from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, emoji_capti
 from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
-from imagegen.devices import picture_noise
+from imagegen.devices import choose_device, picture_noise
 from imagegen.errors import InputError
 from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import BOS, EOS, LENGTH, TextToImage, make_pipeline, make_tokenizer, token_ids
@@ -106,7 +106,7 @@ class TextToImageRecipe:
             for network in (self.model, self.average):
                 network.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
                 network.unet.load_state_dict(pipeline.unet.state_dict())
-        return self._prepare(_autoencoder(sources), people, icons, facts, captions)
+        return self._prepare(_autoencoder(sources), people, icons, facts, captions, choose_device(sources.device))
 
     def made_up_data(self) -> Pictures:
         self.prompts = PROMPTS[:2]  # two steps need no full sheet
@@ -114,7 +114,7 @@ class TextToImageRecipe:
         people, (icons, facts) = made_up_faces().part(0, 32), made_up_emoji()
         captions = _captions(people.labels, facts)
         self.tokenizer = _tokenizer(captions)
-        return self._prepare(autoencoder, people, icons, facts, captions)
+        return self._prepare(autoencoder, people, icons, facts, captions, torch.device("cpu"))
 
     def _prepare(
         self,
@@ -123,6 +123,7 @@ class TextToImageRecipe:
         icons: Pictures,
         facts: Sequence[EmojiFact],
         captions: Sequence[Sequence[str]],
+        device: torch.device,
     ) -> Pictures:
         """Latents of faces, of mirrored faces and of emoji, with their captions.
 
@@ -131,7 +132,8 @@ class TextToImageRecipe:
         """
         self.frozen["autoencoder"] = autoencoder
         ids = token_ids(self.tokenizer, list(chain.from_iterable(captions))).view(-1, CAPTIONS, LENGTH)
-        latents = latents_of(autoencoder, torch.cat([people.pixels, people.pixels.flip(3), icons.pixels]))
+        pixels = torch.cat([people.pixels, people.pixels.flip(3), icons.pixels])
+        latents = latents_of(autoencoder, pixels, device)
         if latents.shape[1:] != self.model.latent:
             raise InputError(
                 "The latents of {autoencoder} are {found}; sd-mini is built for {wanted}.",

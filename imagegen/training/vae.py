@@ -21,7 +21,7 @@ from imagegen.evaluation.features import BATCH, in_batches
 from imagegen.evaluation.measures import area_under_curve
 from imagegen.models import vae
 from imagegen.models.perceptual import Vgg19, load_vgg
-from imagegen.training.recipe import Export, Step, follow, warm_cosine
+from imagegen.training.recipe import Export, Step, follow, warm_cosine, young_decay
 
 __all__ = ["DigitVaeRecipe", "FaceVaeRecipe", "autoencoder_2d", "vae_2d", "vae_digits"]
 
@@ -72,7 +72,7 @@ class _VaeRecipe:
 
     def _update(self, loss: Tensor, step: Step) -> None:
         step.update(self.optimizers["adamw"], loss, self.lr * warm_cosine(step.progress, LR_WARMUP))
-        follow(self.average, self.model, min(EMA_DECAY, (1 + step.index) / (10 + step.index)))
+        follow(self.average, self.model, young_decay(EMA_DECAY, step.index))
 
     @torch.no_grad()
     def preview(self) -> Tensor:

@@ -7,6 +7,9 @@ import pytest
 from e2e.browsing import SETTLED, Visitor, assert_everything_in_place, unfold_everything
 from playwright.sync_api import Page, expect
 
+from imagegen.ui import TABS
+from imagegen.ui.language import locale
+
 pytestmark = pytest.mark.browser
 
 WIDTHS = pytest.mark.parametrize("width", [1280, 390])
@@ -54,6 +57,16 @@ def test_everything_has_its_place(page: Page, width: int, language: str, theme: 
     open_everything(page)
     assert_everything_in_place(page)
     assert "{" not in re.sub(r"(?s)@torch\.no_grad.*", "", page.locator("body").inner_text())
+
+
+def test_tabs_that_were_never_opened_change_their_language_too(page: Page, visitor: Visitor) -> None:
+    tabs = page.get_by_role("tab")
+    page.get_by_role("button", name="中文").click()
+    expect(tabs).to_have_text([locale("zh")[f"{key}.tab"] for key in TABS])
+    visitor.reload(page)
+    expect(tabs).to_have_text([locale("zh")[f"{key}.tab"] for key in TABS])
+    page.get_by_role("button", name="English").click()
+    expect(tabs).to_have_text([locale("en")[f"{key}.tab"] for key in TABS])
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "zh-TW", "zh-HK"])

@@ -22,7 +22,7 @@ from imagegen.data.pictures import Pictures, Sources
 from imagegen.errors import DeviceError, TrainingError
 from imagegen.training import loop
 from imagegen.training.loop import Options, batches, train
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, follow, young_decay
 from imagegen.training.recipes import RECIPES, build, made_up_data
 from imagegen.training.run import Run
 
@@ -364,6 +364,10 @@ def test_each_step_of_each_seed_draws_anew_and_always_the_same() -> None:
     assert not torch.equal(step_of(1, 0).normal(5), step_of(1, 0, seed=12).normal(5))
     again = step_of(1, 0)
     assert not torch.equal(again.normal(5), again.normal(5))
+
+
+def test_an_average_forgets_its_start() -> None:
+    assert [young_decay(0.99, index) for index in (0, 8, 10_000)] == [0.1, 0.5, 0.99]
 
 
 def test_an_average_follows_weights_and_copies_counters() -> None:

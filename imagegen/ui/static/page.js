@@ -24,6 +24,20 @@ window.imagegen = (() => {
     new MutationObserver(draw).observe(html, { attributes: true, attributeFilter: ["lang"] });
   }
 
+  // Gradio leaves the name of a tab that was never opened, in the row or in the menu, in the language of the start.
+  const tabs = Object.values(window.imagegenWords).flatMap((words) => Object.entries(words).filter(([key]) => /^\w+\.tab$/.test(key)));
+  const known = new Map(tabs.map(([key, name]) => [name, key]));
+  function nameTabs() {
+    for (const button of document.querySelectorAll("[role=tab], .overflow-dropdown button")) {
+      for (const text of button.childNodes) {
+        const key = text.nodeType === Node.TEXT_NODE && known.get(text.data.trim());
+        if (key && text.data.trim() !== t(key)) text.data = t(key);
+      }
+    }
+  }
+  onLanguage(nameTabs);
+  new MutationObserver(nameTabs).observe(html, { childList: true, subtree: true });
+
   // When the element is first looked at; on a tab that was never opened nothing is computed. With `again` when its tab is
   // first opened, and for each picture that travels from then on: at once, or when the tab is next opened.
   function onSeen(element, call, again = false) {
