@@ -28,7 +28,7 @@ window.imagegen = (() => {
   const tabs = Object.values(window.imagegenWords).flatMap((words) => Object.entries(words).filter(([key]) => /^\w+\.tab$/.test(key)));
   const known = new Map(tabs.map(([key, name]) => [name, key]));
   function nameTabs() {
-    for (const button of document.querySelectorAll("[role=tab], .overflow-dropdown button")) {
+    for (const button of document.querySelectorAll(".tab-container button, .overflow-dropdown button")) {
       for (const text of button.childNodes) {
         const key = text.nodeType === Node.TEXT_NODE && known.get(text.data.trim());
         if (key && text.data.trim() !== t(key)) text.data = t(key);
