@@ -1,11 +1,14 @@
 """python app.py, here and on Hugging Face Spaces: flags become settings, settings a page that is served."""
 
 import argparse
+import atexit
 import errno
 import gc
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -67,6 +70,9 @@ def main() -> None:
     check_port(flags.host, flags.port)
     gc.disable()  # a fifth of the start would go into looking for garbage among modules, which never are
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    if not os.environ.get("GRADIO_TEMP_DIR"):  # of this app alone: another one that ends would take its files along
+        os.environ["GRADIO_TEMP_DIR"] = folder = tempfile.mkdtemp(prefix="imagegen-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     from imagegen.devices import choose_device
     from imagegen.engines.opening import open_engines
     from imagegen.errors import ImageGenError

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def start(*command: str, env: Mapping[str, str] | None = None) -> subprocess.Pop
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "GRADIO_TEMP_DIR": tempfile.mkdtemp(prefix="uploads-"), **(env or {})},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -52,7 +52,7 @@ EXAMPLES = {
         "a woman wearing a hat",
         "an emoji of a red heart",
         "grinning face emoji",
-        "an emoji of a cat",
+        "an emoji of a red apple",
     ),
     "zh": (
         "微笑的金发女士",

@@ -52,7 +52,11 @@ def running(
     command = [sys.executable, *program, "--port", str(free_port()), "--checkpoints", str(checkpoints)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=ROOT,
+            env={**os.environ, "GRADIO_TEMP_DIR": str(log.with_suffix(".uploads")), **(env or {})},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         yield App(_greeting(process, log), log, process.pid)

@@ -179,3 +179,12 @@ def test_of_a_visitor_the_server_keeps_states_and_not_what_was_shown() -> None:
         assert client.predict("hello", api_name="/echo") == "hello"
         assert client.predict(api_name="/kept") == [1, 0]
         assert client.predict(api_name="/kept") == [2, 0]
+
+
+def test_what_is_uploaded_lies_in_a_folder_of_this_app_that_goes_with_it() -> None:
+    command = ("app.py", "--port", str(free_port()))
+    with serving(*command, env={"GRADIO_TEMP_DIR": ""}) as url, httpx.Client(base_url=url, trust_env=False) as http:
+        (path,) = http.post("/gradio_api/upload", files={"files": b"a picture"}).json()
+        folder = next(parent for parent in Path(path).parents if parent.name.startswith("imagegen-"))
+        assert Path(path).is_file()
+    assert not folder.exists()
