@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from e2e.browsing import RUN, SETTLED, Visitor, drag, open_tab, press
+from e2e.browsing import RUN, SETTLED, Visitor, drag, open_tab, press, set_number
 from e2e.visiting import CHECKPOINTS, slowed
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -80,8 +80,7 @@ def test_choosing_what_to_draw(page: Page) -> None:
 def test_more_controls(page: Page) -> None:
     page.get_by_role("button", name="More controls").click()
     with redrawn(page):
-        page.locator("#count input[type=number]").fill("5")
-        page.locator("#count input[type=number]").press("Tab")
+        set_number(page, "count", 5)
     expect(page.locator(".cell")).to_have_count(5)
     with redrawn(page):
         drag(page, slider(page, "truncation"), (2 / 3, 0.5), (0, 0.5))

@@ -61,7 +61,7 @@ function receive() {
   draw();
 }
 
-onSeen(element, () => trigger("focus"));
+onSeen(element, () => { if (!known) trigger("focus"); }); // once known, an answer would undo what is moved meanwhile
 watch("value", receive);
 onLanguage(draw);
 receive();
