@@ -190,7 +190,7 @@ async function receive() {
     givenUp = true;
     stop.click();
   }
-  if (value.preview && givenUp) return; // it was under way
+  if (value.preview && givenUp) return send(); // it was under way, and took the mask's place
   const url = value.preview ?? value.png;
   if (url) {
     newest = url;
