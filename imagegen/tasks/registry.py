@@ -18,7 +18,7 @@ from imagegen.recipes import Recipe, picture_sha256, read_recipe
 from imagegen.store import ModelStore
 from imagegen.tasks import classic_gan, diffusion, editing, gan, sr, style, style_slow, text_to_image, vae, vae_pictures
 
-__all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "verify"]
+__all__ = ["TASKS", "Task", "recipe_of", "replay", "request_of", "sample", "sample_from", "task_of", "verify"]
 
 SAMPLE_BATCH = 60
 """Pictures drawn at once; a multiple of 10, so that batches stay balanced over the digits."""
@@ -83,6 +83,11 @@ TASKS = {
         ),
     )
 }
+
+
+def task_of(request: object) -> Task:
+    """The task that a request is of, for the classes of requests that one task alone has."""
+    return next(task for task in TASKS.values() if task.request is type(request))
 
 
 def recipe_of(task: Task, request: Any, store: ModelStore, index: int = 0) -> Recipe:

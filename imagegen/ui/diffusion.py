@@ -14,7 +14,7 @@ from imagegen.recipes import from_link
 from imagegen.store import ModelStore
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
-from imagegen.tasks.registry import recipe_of, request_of
+from imagegen.tasks.registry import recipe_of, request_of, task_of
 from imagegen.ui import diffusion_views as views
 from imagegen.ui.bringing import pad_and_upload
 from imagegen.ui.diffusion_api import add_endpoints
@@ -172,7 +172,7 @@ class _Tab:
                 yield NOTHING
         seconds = time.monotonic() - started
         picture = self.store.turn.run("job", lambda: to_pictures(steps[-1].images)[0])
-        made = Travelling(picture, recipe_of(views.task_of(request), request, self.store))
+        made = Travelling(picture, recipe_of(task_of(request), request, self.store))
         frames = [self.store.turn.run("job", partial(views.frame, step)) for step in steps]
         yield views.film(request, steps, frames, seconds, made), made
 

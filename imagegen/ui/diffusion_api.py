@@ -15,7 +15,7 @@ from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
-from imagegen.tasks.registry import recipe_of
+from imagegen.tasks.registry import recipe_of, task_of
 from imagegen.ui import diffusion_views as views
 from imagegen.ui.widgets import handed_over, plain_png
 from imagegen.ui.wiring import JOB, NOTHING, Pace, endpoint, fields, picture_out, pictures_in, steps_in_turn
@@ -86,7 +86,7 @@ def add_endpoints(store: ModelStore) -> None:
         """
         values = {"count": count, "seed": seed, "solver": solver, "steps": steps, "eta": eta}
         request = asked(model, digit, wanted, unwanted, guidance_scale=guidance_scale, **values)
-        recipe = recipe_of(views.task_of(request), request, store)
+        recipe = recipe_of(task_of(request), request, store)
         pace = Pace()
         for step in steps_in_turn(task.run(request, store), store, "job"):
             done = step.index == step.total

@@ -17,7 +17,6 @@ from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import diffusion as task
 from imagegen.tasks.diffusion_experiments import ForwardStep, OtherLabels, RaceStep, RoundTripStep
-from imagegen.tasks.registry import TASKS, Task
 from imagegen.ui.bringing import as_digit, as_face
 from imagegen.ui.widgets import data_url, plain_png, shown
 from imagegen.ui.wiring import Travelling
@@ -130,10 +129,6 @@ def alone(request: task.DiffusionRequest, index: int) -> dict[str, Any]:
         "traits": traits_of(request),
         "seed": (request.seed + index) % SEEDS,
     }
-
-
-def task_of(request: task.DiffusionRequest) -> Task:
-    return next(each for each in TASKS.values() if each.request is type(request))
 
 
 # Pictures

@@ -9,20 +9,31 @@ import gradio as gr
 import torch
 
 from imagegen.errors import InputError
-from imagegen.images import grid, to_digit, to_pictures, to_tensor
+from imagegen.images import grid, to_pictures
 from imagegen.models.gan import MEASURES, discriminator_loss, generator_loss
 from imagegen.recipes import from_link, to_link, to_png, to_webp_animation
 from imagegen.store import ModelStore
 from imagegen.tasks import diffusion, text_to_image, vae
 from imagegen.tasks import gan as task
 from imagegen.tasks.registry import TASKS, recipe_of, request_of
-from imagegen.ui.bringing import pad_and_upload
+from imagegen.ui.bringing import as_digit, pad_and_upload
 from imagegen.ui.gan_api import COLUMNS, SECONDS_PER_FRAME, add_endpoints
 from imagegen.ui.gan_trainings import add_trainings
 from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.widgets import data_url, plain_png, source, widget
-from imagegen.ui.wiring import Controls, Travelling, job, last_step, live, on_open, said, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import (
+    Controls,
+    Travelling,
+    job,
+    last_step,
+    live,
+    on_open,
+    run_and_stop,
+    said,
+    seed_with_dice,
+    steps_in_turn,
+)
 
 __all__ = ["build"]
 
@@ -122,8 +133,7 @@ class _Tab:
             second = gr.Dropdown(list(range(10)), value=8, label=T("gan.walk.to"), min_width=90)
         end = gr.Number(1, label=T("gan.walk.seed"), elem_id="walk-seed")
         frames = Slider(2, task.MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"))
-        run = gr.Button(T("gan.walk.run"), variant="primary", elem_id="walk-run")
-        stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="walk-stop")
+        run, stop = run_and_stop("gan.walk.run", "walk")
         seeds = {"seed": self.controls["seed"], "second_seed": end}
         controls = {"digit": digit, "second_digit": second, **seeds, "frames": frames}
         return controls, run, stop
@@ -195,9 +205,7 @@ class _Tab:
     def judge(self, travelling: Travelling | None) -> Any:
         if travelling is None:
             return None
-        picture = travelling.picture
-        made_here = travelling.recipe is not None and picture.size == (28, 28)
-        digit = to_tensor(picture) if made_here else to_digit(picture)
+        digit = as_digit(travelling)
         verdict = self.store.turn.run("live", lambda: task.score(task.ScoreRequest(digit), self.store))
         return self._verdict(digit, verdict)
 

@@ -15,13 +15,13 @@ from imagegen.recipes import to_link, to_png
 from imagegen.store import ModelStore
 from imagegen.tasks import sr as task
 from imagegen.tasks import sr_truth, tiles
-from imagegen.tasks.registry import TASKS, recipe_of
+from imagegen.tasks.registry import recipe_of, task_of
 from imagegen.ui import sr_views as views
 from imagegen.ui.bringing import photo_and_examples
 from imagegen.ui.language import T
 from imagegen.ui.sr_api import add_endpoints
 from imagegen.ui.widgets import data_url, source, widget
-from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, said, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, run_and_stop, said, steps_in_turn
 
 __all__ = ["build"]
 
@@ -45,8 +45,7 @@ class _Tab:
                 self.enlarge = widget("enlarge", there=self.names)
             with gr.Column(scale=3, min_width=280):
                 controls = self._controls()
-                run = gr.Button(T("sr.run"), variant="primary", elem_id="sr-run")
-                stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="sr-stop")
+                run, stop = run_and_stop("sr.run", "sr")
                 photo_and_examples(travelling, "sr-")
                 gr.Markdown(T("sr.terms"), elem_classes="hint")
         gr.Markdown(T("sr.ways.title"))
@@ -125,8 +124,7 @@ class _Tab:
             images = step.images
             yield NOTHING
         (picture,) = to_pictures(images)
-        kind = next(each for each in TASKS.values() if each.request is type(request))
-        recipe = recipe_of(kind, request, self.store)
+        recipe = recipe_of(task_of(request), request, self.store)
         if asked.get("take"):
             yield {"kind": "taken", "link": to_link(recipe)}, Travelling(picture, recipe)
         else:

@@ -12,7 +12,7 @@ from imagegen.recipes import to_png
 from imagegen.store import ModelStore
 from imagegen.tasks import checks, sr_truth
 from imagegen.tasks import sr as task
-from imagegen.tasks.registry import TASKS, recipe_of
+from imagegen.tasks.registry import recipe_of, task_of
 from imagegen.ui import sr_views as views
 from imagegen.ui.widgets import handed_over
 from imagegen.ui.wiring import JOB, NOTHING, endpoint, fields, picture_out, pictures_in, steps_in_turn
@@ -57,7 +57,7 @@ def add_endpoints(store: ModelStore) -> None:
             images = step.images
             yield NOTHING
         (result,) = to_pictures(images)
-        recipe = recipe_of(next(each for each in TASKS.values() if each.request is type(request)), request, store)
+        recipe = recipe_of(task_of(request), request, store)
         about: dict[str, Any] = {"width": result.width, "height": result.height, "recipe": asdict(recipe)}
         about["psnr_made_small_again"] = views.finite(sr_truth.given_back(result, low_res))
         if truth is not None:

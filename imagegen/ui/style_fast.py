@@ -17,7 +17,7 @@ from imagegen.ui.inputs import Slider
 from imagegen.ui.language import T
 from imagegen.ui.style_views import painting_of, photo_of
 from imagegen.ui.widgets import data_url, jpeg, picture_from_pad, saved, widget
-from imagegen.ui.wiring import Travelling, job, last_step, live, steps_in_turn
+from imagegen.ui.wiring import Travelling, job, last_step, live, run_and_stop, steps_in_turn
 
 __all__ = ["FastSection", "request"]
 
@@ -40,8 +40,7 @@ class FastSection:
                 self.styles = widget("styles", names=self.names, most=task.MAX_MIX)
                 keep = gr.Checkbox(False, label=T("style.keep"), elem_id="style-keep")
                 size = Slider(128, task.MAX_SIZE, 1024, step=64, label=T("style.large.size"), elem_id="large-size")
-                run = gr.Button(T("style.large.run"), elem_id="large-run")
-                stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="large-stop")
+                run, stop = run_and_stop("style.large.run", "large", variant="secondary")
                 self.file = gr.File(label=T("style.large.file"), visible=False, elem_id="large-file")
         with gr.Accordion(T("style.webcam.title"), open=False):
             gr.Markdown(T("style.webcam.text"), elem_classes="hint")

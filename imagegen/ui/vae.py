@@ -18,7 +18,7 @@ from imagegen.tasks import checks
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
 from imagegen.tasks.gan import MAX_FRAMES
-from imagegen.tasks.registry import TASKS, recipe_of, request_of
+from imagegen.tasks.registry import TASKS, recipe_of, request_of, task_of
 from imagegen.ui import vae_faces
 from imagegen.ui import vae_views as views
 from imagegen.ui.bringing import pad_and_upload
@@ -27,7 +27,7 @@ from imagegen.ui.language import T
 from imagegen.ui.lapse import time_lapse
 from imagegen.ui.vae_api import add_endpoints
 from imagegen.ui.widgets import source, widget
-from imagegen.ui.wiring import Travelling, job, last_step, live, on_open, seed_with_dice, steps_in_turn
+from imagegen.ui.wiring import Travelling, job, last_step, live, on_open, run_and_stop, seed_with_dice, steps_in_turn
 
 __all__ = ["build"]
 
@@ -115,8 +115,7 @@ class _Tab:
             label=T("vae.path"), elem_id="vae-path",
         )  # fmt: skip
         frames = Slider(2, MAX_FRAMES, 24, step=1, label=T("gan.walk.frames"), elem_id="vae-frames")
-        self.run = gr.Button(T("vae.between.run"), variant="primary", elem_id="between-run")
-        self.stop = gr.Button(T("stop"), variant="stop", visible=False, elem_id="between-stop")
+        self.run, self.stop = run_and_stop("vae.between.run", "between")
         self.way = {"model": self.model, "ends": self.ends, "path": path, "frames": frames}
 
     def _wire(self, travelling: gr.State, tabs: gr.Tabs) -> None:
@@ -230,7 +229,7 @@ class _Tab:
         request = views.request(self.models, model, seed, moves)
         if checks.choice("subject", subject, SUBJECTS) == "sample":
             step = last_step(task.run(request, self.store), self.store)
-            recipe = recipe_of(views.task_of(request), request, self.store)
+            recipe = recipe_of(task_of(request), request, self.store)
             return Travelling(to_pictures(step.images)[0], recipe), None
         if travelling is None:
             raise InputError("There is no picture yet; draw one, upload one or make one first.")

@@ -13,7 +13,7 @@ from imagegen.recipes import Recipe, to_link, to_png, to_webp_animation
 from imagegen.store import ModelStore
 from imagegen.tasks import checks
 from imagegen.tasks import vae as task
-from imagegen.tasks.registry import TASKS, Task, recipe_of
+from imagegen.tasks.registry import TASKS, recipe_of
 from imagegen.tasks.vae_pictures import Encoding, InterpolateRequest, InterpolateStep
 from imagegen.ui.bringing import as_digit, as_face
 from imagegen.ui.widgets import data_url, plain_png, shown
@@ -107,10 +107,6 @@ def request(models: Sequence[str], model: str, seed: int, asked: object = None) 
         return task.FaceRequest(count=1, seed=seed, offsets=offsets, attributes=attributes)
     kind = task.PlaneRequest if name == task.PLANE else task.DigitRequest
     return kind(count=1, seed=seed, offsets=offsets)
-
-
-def task_of(request: task.VaeRequest) -> Task:
-    return next(each for each in TASKS.values() if each.request is type(request))
 
 
 def way_recipe(request: InterpolateRequest, store: ModelStore) -> Recipe | None:

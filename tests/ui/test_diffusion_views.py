@@ -23,7 +23,7 @@ from imagegen.recipes import from_link, read_recipe
 from imagegen.store import ModelStore
 from imagegen.tasks import diffusion as task
 from imagegen.tasks import diffusion_experiments as experiments
-from imagegen.tasks.registry import recipe_of, request_of
+from imagegen.tasks.registry import recipe_of, request_of, task_of
 from imagegen.ui import diffusion_views as views
 from imagegen.ui.language import LANGUAGES, locale
 from imagegen.ui.wiring import Travelling
@@ -184,8 +184,8 @@ def test_one_picture_of_a_request_is_drawn_alone_by_the_controls(model: str, ind
 def test_each_request_has_the_task_that_replays_it(store: ModelStore) -> None:
     for model in BOTH:
         request = ask(model, ["bald"])
-        assert views.task_of(request).checkpoint == model
-        assert request_of(recipe_of(views.task_of(request), request, store), store) == request
+        assert task_of(request).checkpoint == model
+        assert request_of(recipe_of(task_of(request), request, store), store) == request
 
 
 # Steps as data
@@ -221,7 +221,7 @@ def test_a_film_holds_every_step_and_what_made_it(
     request = ask(model, guidance_scale=guidance_scale)
     steps = list(task.run(request, store))
     frames = [views.frame(step) for step in steps]
-    made = Travelling(to_pictures(steps[-1].images)[0], recipe_of(views.task_of(request), request, store))
+    made = Travelling(to_pictures(steps[-1].images)[0], recipe_of(task_of(request), request, store))
     film = views.film(request, steps, frames, 1.5, made)
     assert (film["model"], film["index"], film["total"], film["seconds"]) == (model, 3, 3, 1.5)
     assert film["timesteps"] == [999, 666, 332]
@@ -254,7 +254,7 @@ def test_a_picture_is_made_to_fit_the_model() -> None:
 def test_a_digit_that_was_made_here_stays_as_it_is(store: ModelStore) -> None:
     request = ask(task.DIGITS)
     images = last(request, store).images
-    made = Travelling(to_pictures(images)[0], recipe_of(views.task_of(request), request, store))
+    made = Travelling(to_pictures(images)[0], recipe_of(task_of(request), request, store))
     assert (views.fitted(made, task.DIGITS) - images).abs().max() <= 1 / 255
 
 

@@ -19,7 +19,7 @@ from imagegen.recipes import from_link, read_recipe
 from imagegen.store import ModelStore
 from imagegen.tasks import vae as task
 from imagegen.tasks import vae_pictures as pictures
-from imagegen.tasks.registry import recipe_of, replay, request_of
+from imagegen.tasks.registry import recipe_of, replay, request_of, task_of
 from imagegen.ui import vae_views as views
 from imagegen.ui.wiring import Travelling
 
@@ -119,7 +119,7 @@ def test_a_request_is_checked(model: Any, seed: Any, moves: Any, word: str) -> N
 
 def test_sliders_of_a_link_are_those_that_were_set(store: ModelStore) -> None:
     for request in (task.PlaneRequest(1, 3, (1,)), task.FaceRequest(1, 3, (1, 0.5), (0, -2))):
-        recipe = recipe_of(views.task_of(request), request, store)
+        recipe = recipe_of(task_of(request), request, store)
         again = request_of(recipe, store)
         assert views.request(ALL, again.checkpoint, again.seed, views.sliders_of(again)) == request
 
@@ -175,7 +175,7 @@ def test_what_a_slot_holds_is_drawn_as_the_model_takes_it(name: str, store: Mode
         pictures.EncodeRequest(drawn, name)
     assert views.fitted(3, name) == 3
     request, drawn = views.request(ALL, name, 3), views.drawn(3, name, store)
-    made = Travelling(to_pictures(drawn)[0], recipe_of(views.task_of(request), request, store))
+    made = Travelling(to_pictures(drawn)[0], recipe_of(task_of(request), request, store))
     again = views.drawn(made, name, store)
     assert (again - drawn).abs().max() <= 1.01 / 255  # a digit made here is not cut out anew
 
@@ -254,7 +254,7 @@ def test_a_way_between_seeds_can_be_gone_again(store: ModelStore) -> None:
 def test_a_moved_picture_has_a_recipe_only_if_it_is_a_sample(store: ModelStore) -> None:
     request = task.FaceRequest(1, 3, attributes=(2,))
     (step,) = task.run(request, store)
-    made = Travelling(to_pictures(step.images)[0], recipe_of(views.task_of(request), request, store))
+    made = Travelling(to_pictures(step.images)[0], recipe_of(task_of(request), request, store))
     shown = views.moved(made, None)
     assert shown["smooth"]
     assert shown["before"] is None
