@@ -75,7 +75,8 @@ class Server:
                 message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
                 if message.get("msg") == "process_completed" and message["success"]:
                     output: list[Any] = message["output"].get("data", [])
-        return output
+                    return output
+        raise RuntimeError(f"{name} was refused.")
 
     def picture(self, name: str, data: list[Any]) -> bytes:
         """An event whose first output is a picture, and that picture."""

@@ -139,7 +139,7 @@ class Gate:
         else:
             name = path.rpartition("/")[2]
             function = next((each for each in self.functions.values() if each.api_name == name), None)
-        return function is not None and function.concurrency_id == "live"
+        return function is not None and function.concurrency_id in ("live", "click")
 
 
 class Minutes:

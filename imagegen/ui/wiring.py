@@ -53,6 +53,8 @@ Controls = Mapping[str, Any]
 """Gradio components by the name under which a handler gets their values."""
 
 LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 4}
+CLICK: dict[str, Any] = {"concurrency_id": "click", "concurrency_limit": 1}
+"""One after the other: side by side, the first of two could be answered last, and stay."""
 JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 HIDDEN: MutableMapping[Any, dict[tuple[Any, str], Any]] = WeakKeyDictionary()
 """Of each app, what its endpoints share."""
@@ -147,8 +149,8 @@ def live(
 ) -> Any:
     """Answer sliders: while one answer is computed, of all newer values only the last is kept.
 
-    Of events with data of their own, such as a click, each is answered: Gradio would keep the last, with the data of
-    the first.
+    Of events with data of their own, such as a click, each is answered, in turn: Gradio would keep the last, with the
+    data of the first.
     """
     data = "event" in inspect.signature(function).parameters
     return gr.on(
@@ -159,7 +161,7 @@ def live(
         trigger_mode="multiple" if data else "always_last",
         show_progress="hidden",
         api_visibility="private",
-        **LIVE,
+        **(CLICK if data else LIVE),
     )
 
 

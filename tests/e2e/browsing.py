@@ -1,7 +1,8 @@
 """A visitor with a browser: how Chromium is started, and what counts as a fault of a page."""
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -107,6 +108,14 @@ def assert_in_place_in_both_themes(page: Page) -> None:
         page.locator("#theme").click()
         page.wait_for_timeout(SETTLED)
         assert_everything_in_place(page)
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until it holds: what a canvas shows comes a moment after a click."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        assert time.monotonic() < deadline, "This has not come to hold."
+        page.wait_for_timeout(50)
 
 
 def drag(page: Page, element: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:

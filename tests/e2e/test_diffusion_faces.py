@@ -1,7 +1,7 @@
 """Faces on the diffusion tab, of tiny untrained checkpoints: choosing them, asking for traits, a link of both."""
 
 import pytest
-from e2e.browsing import DENOISED, RUN, SETTLED, Visitor, choose, denoised, open_tab, panels, press, set_number
+from e2e.browsing import DENOISED, RUN, Visitor, choose, denoised, open_tab, panels, press, set_number, until
 from e2e.tiny import Tiny
 from e2e.visiting import App
 from playwright.sync_api import Page, expect
@@ -43,5 +43,4 @@ def test_faces_are_asked_for_by_traits_and_come_back_by_a_link(page: Page, visit
     expect(other.locator("#model input:checked")).to_have_value("ddpm-celeba")
     expect(other.locator("#traits")).to_contain_text("smiling")
     expect(other.locator(guidance)).to_have_value("3")
-    other.wait_for_timeout(SETTLED)
-    assert panels(other) == panels(page)
+    until(other, lambda: panels(other) == panels(page))

@@ -19,6 +19,7 @@ from e2e.browsing import (
     press,
     set_number,
     unfold_everything,
+    until,
     words,
 )
 from e2e.visiting import slowed
@@ -235,5 +236,4 @@ def test_the_picture_travels_and_a_link_brings_it_back(tab: Page, visitor: Visit
     expect(other.locator("#solver input")).to_have_value("ddim")
     expect(other.locator("#diff-seed input")).to_have_value("12")
     open_tab(tab, "diff.tab")
-    other.wait_for_timeout(SETTLED)
-    assert panels(other) == panels(tab)
+    until(other, lambda: panels(other) == panels(tab))

@@ -16,6 +16,7 @@ from e2e.browsing import (
     press,
     set_number,
     unfold_everything,
+    until,
     words,
 )
 from e2e.tiny import Tiny
@@ -58,6 +59,14 @@ def edited(page: Page) -> Iterator[None]:
     page.wait_for_timeout(SETTLED)
 
 
+def panels(page: Page) -> list[str]:
+    """What is side by side at the step that is looked at."""
+    found: list[str] = page.eval_on_selector_all(
+        ".edited .panels canvas", "all => all.map((canvas) => canvas.toDataURL())"
+    )
+    return found
+
+
 def result(page: Page, folder: Path) -> Path:
     with page.expect_download() as saved:
         page.locator(".result").get_by_role("button", name=words(page)["download"]).click()
@@ -94,15 +103,13 @@ def test_a_stroke_changes_what_is_under_it_and_no_other_pixel(tab: Page, tmp_pat
     assert (recipe.task, recipe.seed, recipe.request["steps"], len(recipe.inputs)) == ("inpaint", 5, 4, 2)
 
     expect(tab.locator(".steps > .hint")).to_contain_text("Step 4 of 4")
-    shown = tab.locator(".edited .panels canvas").evaluate_all("all => all.map((canvas) => canvas.toDataURL())")
+    shown = panels(tab)
     assert len(shown) == 3
     slider = tab.locator(".edited .scrub input")
     slider.focus()
     tab.keyboard.press("Home")
     expect(tab.locator(".steps > .hint")).to_contain_text("Step 1 of 4")
-    tab.wait_for_timeout(SETTLED)
-    earlier = tab.locator(".edited .panels canvas").evaluate_all("all => all.map((canvas) => canvas.toDataURL())")
-    assert all(a != b for a, b in zip(shown[:2], earlier[:2], strict=True))
+    until(tab, lambda: all(a != b for a, b in zip(shown[:2], panels(tab)[:2], strict=True)))
     press(tab.locator(".edited summary"))
     expect(tab.locator(".edited .numbers")).to_contain_text(re.compile(r"inside: \d\.\d{3}\s*outside: \d\.\d{3}"))
     expect(tab.locator(".edited .code")).to_contain_text("def without_seam(")

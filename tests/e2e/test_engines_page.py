@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from e2e.browsing import RUN, assert_everything_in_place, choose, drag, open_tab, press, set_number, words
+from e2e.browsing import RUN, assert_everything_in_place, choose, drag, open_tab, press, set_number, until, words
 from e2e.endpoints import ask, made
 from e2e.visiting import App, assert_refused, faults, photo, running
 from images_api import KEY, images_api
@@ -63,7 +63,7 @@ def test_a_pipeline_is_watched_and_a_service_asked_on_the_page(page: Page) -> No
     expect(painting.locator(".formula")).to_have_count(0)
     plain = painting.locator(".large canvas").evaluate("canvas => canvas.toDataURL()")
     heats.nth(1).click()
-    assert painting.locator(".large canvas").evaluate("canvas => canvas.toDataURL()") != plain
+    until(page, lambda: painting.locator(".large canvas").evaluate("canvas => canvas.toDataURL()") != plain)
 
     choose(page, "words-engine", OPENAI)
     expect(page.locator("#words-seed")).to_be_hidden(timeout=RUN)

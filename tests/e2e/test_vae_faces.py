@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.browsing import RUN, Visitor, assert_everything_in_place, drag, open_tab, press, unfold_everything
+from e2e.browsing import RUN, Visitor, assert_everything_in_place, drag, open_tab, press, unfold_everything, until
 from e2e.visiting import App, running
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -81,10 +81,10 @@ def test_the_eyes_of_a_photo_are_put_in_place_and_the_face_joins_a_sum(tab: Page
     middle = crop.evaluate("canvas => canvas.toDataURL()")
     first = eyes.locator(".eye").first
     drag(tab, first, (0.5, 0.5), (-1.5, 2.5))
-    assert crop.evaluate("canvas => canvas.toDataURL()") != middle
+    until(tab, lambda: crop.evaluate("canvas => canvas.toDataURL()") != middle)
     dragged = crop.evaluate("canvas => canvas.toDataURL()")
     first.press("ArrowRight")
-    assert crop.evaluate("canvas => canvas.toDataURL()") != dragged
+    until(tab, lambda: crop.evaluate("canvas => canvas.toDataURL()") != dragged)
     picture = tab.locator(".traveller img").get_attribute("src")
     press(eyes.get_by_role("button", name="Use this crop"))
     expect(tab.locator(".traveller img")).not_to_have_attribute("src", picture or "")

@@ -8,7 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, drag, open_tab, press, set_number, words
+from e2e.browsing import (
+    RUN,
+    SETTLED,
+    Visitor,
+    assert_everything_in_place,
+    drag,
+    open_tab,
+    press,
+    set_number,
+    until,
+    words,
+)
 from e2e.visiting import CHECKPOINTS, slowed
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -118,9 +129,9 @@ def test_the_map_answers_at_once_and_exactly_on_release(tab: Page) -> None:
     whole = ground.first.evaluate("canvas => canvas.toDataURL()")
     tab.locator(".classes button").nth(7).click()
     expect(tab.locator(".classes button[aria-pressed=true]")).to_have_text("7")
-    assert ground.first.evaluate("canvas => canvas.toDataURL()") != whole
+    until(tab, lambda: ground.first.evaluate("canvas => canvas.toDataURL()") != whole)
     tab.locator(".classes button").nth(7).click()
-    assert ground.first.evaluate("canvas => canvas.toDataURL()") == whole
+    until(tab, lambda: ground.first.evaluate("canvas => canvas.toDataURL()") == whole)
 
 
 def test_a_drawing_lands_on_the_map_and_its_elbo_adds_up(tab: Page) -> None:

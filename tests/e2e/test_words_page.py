@@ -19,6 +19,7 @@ from e2e.browsing import (
     press,
     set_number,
     unfold_everything,
+    until,
     words,
 )
 from e2e.tiny import Tiny
@@ -88,7 +89,7 @@ def test_a_run_starts_by_itself_and_each_words_attention_can_be_watched(tab: Pag
     heats.nth(1).click()
     expect(heats.nth(1)).to_have_attribute("aria-pressed", "true")
     expect(caption).to_have_text("attention to “smiling”")
-    assert large(tab) != plain
+    until(tab, lambda: large(tab) != plain)
     at_last, maps = large(tab), heat_maps(tab)
     press(tab.locator(".happened summary"))
     told = formula.inner_text()
@@ -97,16 +98,13 @@ def test_a_run_starts_by_itself_and_each_words_attention_can_be_watched(tab: Pag
     tab.keyboard.press("Home")
     expect(step).to_contain_text("Step 1 of 20")
     expect(formula).not_to_have_text(told)
-    tab.wait_for_timeout(SETTLED)
-    assert large(tab) != at_last
-    assert heat_maps(tab) != maps
+    until(tab, lambda: large(tab) != at_last and heat_maps(tab) != maps)
     shares = [float(text.removesuffix(" %")) for text in heats.locator("small").all_inner_texts()]
     assert 0 < sum(shares) < 100
     tab.locator(".strip button").last.click()
     expect(step).to_contain_text("Step 20 of 20")
     heats.nth(1).click()
-    tab.wait_for_timeout(SETTLED)
-    assert large(tab) == plain
+    until(tab, lambda: large(tab) == plain)
 
     numbers = [float(n) for n in re.findall(r"= (\d+\.\d+)", formula.inner_text())]
     assert len(numbers) == 3
@@ -137,8 +135,7 @@ def test_nine_pictures_one_of_which_is_watched_taken_and_reopened(tab: Page, vis
     first = large(tab)
     thumbs.nth(4).click()
     expect(thumbs.nth(4)).to_have_attribute("aria-pressed", "true")
-    tab.wait_for_timeout(SETTLED)
-    assert large(tab) != first
+    until(tab, lambda: large(tab) != first)
 
     with tab.expect_download() as saved:
         tab.locator(".beside").get_by_role("button", name="Download").click()
@@ -166,8 +163,8 @@ def test_nine_pictures_one_of_which_is_watched_taken_and_reopened(tab: Page, vis
     press(other.get_by_role("button", name=words(other)["more"]).locator("visible=true"))
     expect(other.locator("#words-steps input[type=number]")).to_have_value("6")
     expect(other.locator("#words-solver input")).to_have_value("unipc")
-    other.wait_for_timeout(SETTLED)
-    assert np.abs(levels(large(other)) - levels(watched)).max() <= 2  # alone and as one of nine
+    alike = levels(watched)  # alone and as one of nine
+    until(other, lambda: levels(large(other)).shape == alike.shape and np.abs(levels(large(other)) - alike).max() <= 2)
 
 
 def test_a_long_run_is_stopped_and_the_next_one_ends(tab: Page, tiny: Tiny) -> None:

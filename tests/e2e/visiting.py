@@ -169,6 +169,12 @@ def page_of(http: httpx.Client) -> dict[str, Any]:
     return page
 
 
+def told(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    """The messages of a stream."""
+    lines = (line for line in response.iter_lines() if line.startswith("data: "))
+    return (json.loads(line.removeprefix("data: ")) for line in lines)
+
+
 class Visit:
     """One browser tab as the queue sees it: events that only the page uses, by name."""
 
@@ -186,11 +192,12 @@ class Visit:
         return json.dumps({"data": data, "fn_index": self.events[name], "session_hash": self.session})
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """What the server tells this tab, until nothing is under way."""
+        """What the server tells this tab, until the event that it has queued is over."""
         with self.http.stream("GET", "/queue/data", params={"session_hash": self.session}) as response:
-            for line in response.iter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+            for message in told(response):
+                yield message
+                if message["msg"] == "process_completed":
+                    return
 
     def cancel(self, name: str, event_id: str) -> None:
         body = {"session_hash": self.session, "fn_index": self.events[name], "event_id": event_id}

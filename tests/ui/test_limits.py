@@ -18,6 +18,7 @@ from imagegen.ui.limits import Gate, Limits, Minutes, network
 FUNCTIONS = {
     0: SimpleNamespace(api_name="slide", concurrency_id="live"),
     1: SimpleNamespace(api_name="run", concurrency_id="job"),
+    2: SimpleNamespace(api_name="choose", concurrency_id="click"),
 }
 FEW = Limits(runs=2, moves=5, pages=3)
 JOIN, CALL = "/gradio_api/queue/join", "/gradio_api/call/"
