@@ -22,7 +22,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from imagegen.images import MAX_FILE_BYTES
 from imagegen.ui.guard import Guard
 from imagegen.ui.limits import MAX_QUEUE, Gate, Limits, hold_to
-from imagegen.ui.streams import KeptOpen
 
 __all__ = ["DELETE_CACHE", "Look", "Settings", "launch", "wait"]
 
@@ -123,7 +122,6 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
                 Middleware(PackedPage),
                 Middleware(Guard, hosts=hosts, uploads=Path(blocks.GRADIO_CACHE)),
                 Middleware(Gate, functions=blocks.fns, limits=limits),
-                Middleware(KeptOpen, blocks=blocks),
             ],
         },
         max_file_size=MAX_FILE_BYTES,

@@ -21,7 +21,7 @@ from imagegen.ui.bringing import photo_and_examples
 from imagegen.ui.language import T
 from imagegen.ui.sr_api import add_endpoints
 from imagegen.ui.widgets import data_url, source, widget
-from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, live, named, run_and_stop, said, steps_in_turn
+from imagegen.ui.wiring import JOB, NOTHING, Travelling, job, named, run_and_stop, said, steps_in_turn
 
 __all__ = ["build"]
 
@@ -60,7 +60,6 @@ class _Tab:
             widget("listing", source(*code, networks.luma, networks.psnr), elem_id="sr-listing")
         outputs = [self.enlarge, self.truth, self.losses, self.subject]
         job(run, stop, self.stream, {**controls, "travelling": travelling}, outputs)
-        live([travelling.change], self.note_new, {}, [self.enlarge])
         self.enlarge.select(
             named(self.keep, {"subject": self.subject}), [self.subject], [self.enlarge, travelling],
             show_progress="hidden", api_visibility="private", **JOB,
@@ -80,24 +79,25 @@ class _Tab:
 
     # Handlers
 
-    def note_new(self) -> dict[str, Any]:
-        """The page presses Run where the tab is looked at, or when it is next."""
-        return {"kind": "new", "there": self.names}
-
     def stream(self, source: str, model: str, travelling: Travelling | None) -> Iterator[Any]:
-        """Enlarge the picture, a tile a step; then hold the results against the truth, where it is known."""
+        """Enlarge the picture, a tile a step; then hold the results against the truth, where it is known.
+
+        What is enlarged is said at both ends, so that a page that missed the beginning still shows the result.
+        """
         subject = views.subject(self.names, travelling, source, model)
         names = views.ways(self.names, subject)
-        yield views.start(subject, names), None, self.told, subject
+        about = views.about(subject, names)
+        yield {"kind": "start", "about": about}, None, self.told, subject
         started = time.monotonic()
         steps = task.enlarge(to_tensor(subject.low_res), names, self.store)
         for step in steps_in_turn(steps, self.store, "job"):
-            yield views.tile(names, step), gr.skip(), gr.skip(), gr.skip()
+            yield views.tile(about["run"], names, step), gr.skip(), gr.skip(), gr.skip()
         seconds = time.monotonic() - started
         results = dict(zip(names, to_pictures(step.images), strict=True))
         ways = {views.BICUBIC: views.bicubic(subject.low_res), **results}
         back = views.given_back(ways, subject)
-        yield views.done(results, seconds, step.total), gr.skip(), {**self.told, "back": back}, gr.skip()
+        done = {"about": about, **views.done(results, seconds, step.total)}
+        yield done, gr.skip(), {**self.told, "back": back}, gr.skip()
         if subject.truth is not None:
             yield from self._judged(subject.truth, ways, back)
 

@@ -1,6 +1,7 @@
 """What the super-resolution tab shows: what goes in, and steps as plain data for its widgets."""
 
 import io
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,10 +114,10 @@ def mixed(faithful: Image.Image, pleasing: Image.Image, share: float) -> Image.I
 # Steps as data
 
 
-def start(subject: Subject, names: Sequence[str]) -> dict[str, Any]:
+def about(subject: Subject, names: Sequence[str]) -> dict[str, Any]:
     """What there is before the first tile: bicubic interpolation, and the truth where it is known."""
     return {
-        "kind": "start",
+        "run": secrets.token_hex(4),
         "names": list(names),
         "size": [SCALE * side for side in subject.low_res.size],
         "was": subject.was,
@@ -126,11 +127,12 @@ def start(subject: Subject, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def tile(names: Sequence[str], step: TileStep) -> dict[str, Any]:
+def tile(run: str, names: Sequence[str], step: TileStep) -> dict[str, Any]:
     """A preview of what one step has filled."""
     pictures = zip(names, to_pictures(step.tile), strict=True)
     return {
         "kind": "tile",
+        "run": run,
         "box": step.box,
         "tiles": {name: data_url(jpeg(picture), "jpeg") for name, picture in pictures},
         "index": step.index,

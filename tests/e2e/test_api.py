@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
-from e2e.visiting import CHECKPOINTS, App, Visit, call, digit_picture, sample, score, sheet, told
+from e2e.visiting import CHECKPOINTS, App, Visit, call, digit_picture, sample, score, sheet
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from numpy.typing import NDArray
@@ -165,17 +165,6 @@ def test_errors_are_in_the_visitors_language(app: App, headers: dict[str, str], 
 def test_a_refused_picture_is_explained_in_the_visitors_language(app: App) -> None:
     with app.http(Cookie="imagegen_language=zh") as http:
         assert "图片" in score(http, b"<svg/>").message
-
-
-def test_what_a_page_asks_just_as_its_stream_ends_is_answered_in_it(http: httpx.Client) -> None:
-    visit, walk = Visit(http), [3, 8, 0, 1, 2]
-    visit.join("walk", list(walk))
-    with http.stream("GET", "/queue/data", params={"session_hash": visit.session}) as response:
-        messages = told(response)
-        assert next(each for each in messages if each["msg"] == "process_completed")["success"]
-        again = visit.join("walk", list(walk))  # and takes the stream to be open
-        assert next(each for each in messages if each["msg"] == "process_completed")["event_id"] == again
-        assert [each["msg"] for each in messages] == ["close_stream"]
 
 
 def test_a_slider_is_answered_while_a_walk_streams(app: App, http: httpx.Client) -> None:

@@ -26,6 +26,24 @@ BOTH_WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 QUIET = 400  # milliseconds without a redraw, after which none is coming
 DRAWN = "Number(document.querySelector('.sheet').dataset.drawn)"
 
+LATE_END = """
+const ask = window.fetch;
+const slow = () => new TransformStream({ transform(chunk, stream) {
+  const text = new TextDecoder().decode(chunk);
+  const at = text.indexOf('data: {"msg":"close_stream"');
+  const bytes = new TextEncoder();
+  if (at < 0) return stream.enqueue(chunk);
+  stream.enqueue(bytes.encode(text.slice(0, at)));
+  return new Promise((done) => setTimeout(() => { stream.enqueue(bytes.encode(text.slice(at))); done(); }, 1500));
+} });
+window.fetch = async (...request) => {
+  const response = await ask(...request);
+  const answers = String(request[0].url ?? request[0]).includes("/queue/data?");
+  return answers ? new Response(response.body.pipeThrough(slow())) : response;
+};
+"""
+"""The page reads of the end of its stream of answers 1.5 s after it was sent, as over a slow line."""
+
 
 def cells(page: Page) -> list[str]:
     """Every digit's pixels as the page shows them."""
@@ -209,6 +227,14 @@ def test_of_two_quick_clicks_both_count(page: Page) -> None:
     expect(page.locator(".verdict")).to_contain_text("Classifier: 5")
     page.wait_for_timeout(SETTLED)
     assert page.locator(".cell[aria-pressed=true]").count() == 1
+
+
+def test_what_is_asked_while_word_of_the_streams_end_is_on_its_way_is_answered(visitor: Visitor) -> None:
+    visitor.context.add_init_script(LATE_END)
+    page = visitor.open()
+    for digit in 3, 5:  # the end that is held back is that of the answer to the first
+        page.locator(".cell").nth(digit).click()
+        expect(page.locator(".verdict")).to_contain_text(f"Classifier: {digit}")
 
 
 def test_a_tab_that_is_not_open_computes_nothing(page: Page) -> None:

@@ -18,6 +18,16 @@ from imagegen.recipes import read_recipe
 
 pytestmark = pytest.mark.browser
 
+BUSY = """() => {
+  document.querySelector("#sr-run").click();
+  const end = performance.now() + 4000;
+  const hold = () => {
+    const until = performance.now() + 700;
+    while (performance.now() < until);
+    if (until < end) setTimeout(hold);
+  };
+  setTimeout(hold, 50);
+}"""
 SLIDE = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }"
 
 
@@ -76,6 +86,13 @@ def test_an_example_comes_at_once_and_the_slider_mixes_exactly(tab: Page) -> Non
         expect(tab.locator(".mix output")).to_have_text(f"{round(100 * share)} %")
     slider.press("Home")
     assert (pixels(after) == faithful).all()
+
+
+def test_a_page_that_is_busy_misses_nothing_that_matters(tab: Page) -> None:
+    tab.evaluate("document.querySelector('.enlarge').dataset.done = 'before'")
+    tab.evaluate(BUSY)
+    done(tab)
+    expect(tab.locator(".enlarge .row")).to_contain_text("to 512×340 pixels")
 
 
 def test_one_loupe_follows_the_pointer_on_all_three(tab: Page) -> None:

@@ -169,12 +169,6 @@ def page_of(http: httpx.Client) -> dict[str, Any]:
     return page
 
 
-def told(response: httpx.Response) -> Iterator[dict[str, Any]]:
-    """The messages of a stream."""
-    lines = (line for line in response.iter_lines() if line.startswith("data: "))
-    return (json.loads(line.removeprefix("data: ")) for line in lines)
-
-
 class Visit:
     """One browser tab as the queue sees it: events that only the page uses, by name."""
 
@@ -194,7 +188,8 @@ class Visit:
     def messages(self) -> Iterator[dict[str, Any]]:
         """What the server tells this tab, until the event that it has queued is over."""
         with self.http.stream("GET", "/queue/data", params={"session_hash": self.session}) as response:
-            for message in told(response):
+            lines = (line for line in response.iter_lines() if line.startswith("data: "))
+            for message in (json.loads(line.removeprefix("data: ")) for line in lines):
                 yield message
                 if message["msg"] == "process_completed":
                     return

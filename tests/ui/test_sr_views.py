@@ -76,7 +76,7 @@ def test_a_picture_that_is_too_large_is_made_smaller_and_that_is_said(size: tupl
     assert task.MAX_PIXELS * 0.98 < width * height <= task.MAX_PIXELS
     assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
     assert subject.was == size
-    assert views.start(subject, [task.FAITHFUL])["was"] == size
+    assert views.about(subject, [task.FAITHFUL])["was"] == size
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_each_choice_has_its_networks_and_its_request() -> None:
 
 def test_steps_as_data(store: ModelStore) -> None:
     subject = views.subject(ALL, Travelling(photo()), "truth", task.FAITHFUL)
-    start = views.start(subject, [task.FAITHFUL, task.PLEASING])
-    assert start["size"] == [64, 48]
-    assert picture(start["bicubic"]).tobytes() == views.bicubic(subject.low_res).tobytes()
-    assert picture(start["truth"]).tobytes() == photo().tobytes()
+    about = views.about(subject, [task.FAITHFUL, task.PLEASING])
+    assert about["size"] == [64, 48]
+    assert picture(about["bicubic"]).tobytes() == views.bicubic(subject.low_res).tobytes()
+    assert picture(about["truth"]).tobytes() == photo().tobytes()
     step, *_ = task.enlarge(to_tensor(subject.low_res), ALL[:2], store)
-    shown = views.tile(ALL[:2], step)
+    shown = views.tile("run", ALL[:2], step)
     assert (shown["box"], shown["index"], shown["total"]) == ((0, 0, 64, 48), 1, 1)
     assert [picture(url).size for url in shown["tiles"].values()] == [(64, 48)] * 2
-    json.dumps([start, shown])
+    json.dumps([about, shown])
 
 
 def test_verdicts_as_data_hold_no_infinity(store: ModelStore) -> None:

@@ -52,7 +52,8 @@ async function begin(value) {
   draw();
 }
 
-async function fill({ box, tiles, index, total }) {
+async function fill({ run, box, tiles, index, total }) {
+  if (run !== about?.run) return; // its beginning was missed; the end says all
   for (const [name, url] of Object.entries(tiles)) {
     sheets[name].getContext("2d").drawImage(await picture(url), box[0], box[1]);
   }
@@ -146,16 +147,19 @@ function draw() {
   note();
 }
 
-const handlers = {
-  start: begin, tile: fill, done: finish, new: come,
-  file: ({ png }) => save(png, "enlarged.png"), taken,
-};
+const handlers = { tile: fill, done: finish, file: ({ png }) => save(png, "enlarged.png"), taken };
+
+async function take(value) {
+  if (value?.about && value.about.run !== about?.run) await begin(value.about);
+  await handlers[value?.kind]?.(value);
+}
 
 // One after the other, as they came: each may have pictures to decode.
 watch("value", () => {
   const value = props.value;
-  queue = queue.then(() => handlers[value?.kind]?.(value)).catch(() => {});
+  queue = queue.then(() => take(value)).catch((problem) => console.error(problem));
 });
+window.addEventListener("imagegen-travelled", come);
 share.addEventListener("input", slide);
 
 // The first visit needs no click, and neither does a picture that came while another tab was open.

@@ -71,6 +71,47 @@ window.imagegen = (() => {
     localStorage.setItem(THEME_KEY, theme);
   }
 
+  // The stream by which Gradio's page hears its answers ends with the last of them, and the page opens another when it
+  // asks again. What it asks while word of the end is on its way would never be heard: here the stream then goes on.
+  const ask = window.fetch;
+  let unanswered = 0;
+  window.fetch = async (...request) => {
+    const url = String(request[0].url ?? request[0]);
+    const joins = /\/queue\/join(\?|$)/.test(url);
+    if (joins) unanswered += 1;
+    const response = await ask(...request).catch((problem) => { if (joins) unanswered -= 1; throw problem; });
+    if (joins && !response.ok) unanswered -= 1;
+    return url.includes("/queue/data?") && response.ok ? new Response(answers(response, () => ask(...request))) : response;
+  };
+
+  function answers(response, again) {
+    const open = ({ body }) => body.pipeThrough(new TextDecoderStream()).getReader();
+    const encoder = new TextEncoder();
+    let [reader, rest, ended] = [open(response), "", false];
+    const heard = (message) => {
+      if (message.startsWith('data: {"msg":"process_completed"')) unanswered = Math.max(0, unanswered - 1);
+      ended = message.startsWith('data: {"msg":"close_stream"');
+      return ended && unanswered ? "" : `${message}\n\n`;
+    };
+    return new ReadableStream({
+      async pull(stream) {
+        for (let said = ""; !said;) {
+          const { value, done } = await reader.read();
+          if (done && !(ended && unanswered)) return stream.close();
+          if (done) {
+            [reader, ended] = [open(await again()), false];
+            continue;
+          }
+          const messages = (rest + value).split("\n\n");
+          rest = messages.pop();
+          said = messages.map(heard).join("");
+          if (said) stream.enqueue(encoder.encode(said));
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    });
+  }
+
   const cookie = document.cookie.match(new RegExp(`${LANGUAGE_KEY}=(en|zh)`));
   // Gradio knows zh-CN and zh-TW only, and would show English to who asks for zh-HK or plain zh.
   const first = (cookie && cookie[1]) || window.imagegenLanguage || (/^zh/i.test(navigator.language) ? "zh" : null);
