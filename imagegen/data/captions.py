@@ -28,7 +28,7 @@ MOST_TRAITS = 4
 """Said in one caption, besides man or woman."""
 SAYS_SEX = 0.8
 """Share of captions that say whether it is a man or a woman; the others speak of a person."""
-HARD_TO_LEARN = {"glasses": 4, "earrings": 4, "brown hair": 4}
+HARD_TO_LEARN = {"glasses": 4, "earrings": 4, "brown hair": 4, "gray hair": 4}
 """How much more often than others these are said of who has them: left unsaid, they would come unasked instead."""
 AS_LIST = 0.15
 """Share of captions that are a list of words, as people type them too."""
