@@ -8,6 +8,7 @@ from functools import wraps
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.error import URLError
 
 import typer
 
@@ -42,7 +43,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def _plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """An error of ours is one line on stderr and exit code 1, not a traceback."""
+    """An error of ours, or no network, is one line on stderr and exit code 1, not a traceback."""
 
     @wraps(command)
     def wrapped(*args: Any, **options: Any) -> None:
@@ -50,6 +51,10 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **options)
         except ImageGenError as problem:
             typer.echo(f"Error: {problem}", err=True)
+            raise typer.Exit(1) from problem
+        except URLError as problem:
+            told = "Name the data with --data, and feature networks with --features."
+            typer.echo(f"Error: Nothing can be downloaded ({problem.reason}). {told}", err=True)
             raise typer.Exit(1) from problem
 
     return wrapped

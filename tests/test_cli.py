@@ -1,11 +1,14 @@
 """The command line: files and recipes by number, and every refusal one line on stderr."""
 
+import re
 import shutil
 import zipfile
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import torch
+import typer
 from made_up_data import write_sources
 from made_up_style import STYLES
 from PIL import Image
@@ -88,6 +91,15 @@ def test_a_run_is_resumed_at_its_own_size(mnist_root: Path, tmp_path: Path) -> N
     result = call(*words, "--resume")
     assert result.exit_code == 0, result.output
     assert Run(tmp_path).facts()["size"] == "large"
+
+
+def test_without_a_network_it_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
+    def unreachable() -> None:
+        raise URLError("no route")
+
+    with pytest.raises(typer.Exit):
+        cli._plainly(unreachable)()
+    assert re.search(r"no route.*--data.*--features", capsys.readouterr().err)
 
 
 def test_a_checkpoint_to_begin_with_is_remembered_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
