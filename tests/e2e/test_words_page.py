@@ -199,7 +199,7 @@ def test_examples_and_comparisons_and_everything_has_its_place(tab: Page, langua
     with painted(tab):
         press(examples.nth(4))
     expect(tab.locator("#words-prompt textarea")).to_have_value(chosen)
-    assert large(tab) != before
+    until(tab, lambda: large(tab) != before)
 
     press(tab.locator("#compare-run"))
     compared = tab.locator("#compared .abreast")
