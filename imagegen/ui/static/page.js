@@ -73,16 +73,30 @@ window.imagegen = (() => {
 
   // The stream by which Gradio's page hears its answers ends with the last of them, and the page opens another when it
   // asks again. What it asks while word of the end is on its way would never be heard: here the stream then goes on.
+  // And what is asked twice, as by two quick clicks, is asked in turn, and heard only when the page knows that it has
+  // asked: else the second answer could overtake the first.
   const ask = window.fetch;
+  const asked = new Map(); // of each event, when what was asked last has arrived
+  const asking = new Set(); // what has not
   let unanswered = 0;
   window.fetch = async (...request) => {
     const url = String(request[0].url ?? request[0]);
-    const joins = /\/queue\/join(\?|$)/.test(url);
-    if (joins) unanswered += 1;
-    const response = await ask(...request).catch((problem) => { if (joins) unanswered -= 1; throw problem; });
-    if (joins && !response.ok) unanswered -= 1;
+    if (/\/queue\/join(\?|$)/.test(url)) return join(request);
+    const response = await ask(...request);
     return url.includes("/queue/data?") && response.ok ? new Response(answers(response, () => ask(...request))) : response;
   };
+
+  async function join(request) {
+    const event = /"fn_index":(\d+)/.exec(request[1]?.body)?.[1];
+    const arrives = Promise.resolve(asked.get(event)).then(() => ask(...request))
+      .then(async (response) => new Response(await response.text(), response));
+    const arrived = arrives.then(({ ok }) => ok, () => false).then((ok) => { if (!ok) unanswered -= 1; });
+    const known = arrived.then(() => new Promise((done) => setTimeout(done))).then(() => asking.delete(known));
+    asked.set(event, arrived);
+    asking.add(known);
+    unanswered += 1;
+    return arrives;
+  }
 
   function answers(response, again) {
     const open = ({ body }) => body.pipeThrough(new TextDecoderStream()).getReader();
@@ -97,6 +111,7 @@ window.imagegen = (() => {
       async pull(stream) {
         for (let said = ""; !said;) {
           const { value, done } = await reader.read();
+          while (asking.size) await Promise.all(asking);
           if (done && !(ended && unanswered)) return stream.close();
           if (done) {
             [reader, ended] = [open(await again()), false];
