@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import gradio as gr
-from gradio import state_holder
+from gradio import route_utils, state_holder
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +24,7 @@ from imagegen.images import MAX_FILE_BYTES
 from imagegen.ui.guard import Guard
 from imagegen.ui.limits import MAX_QUEUE, Gate, Limits, hold_to
 
-__all__ = ["DELETE_CACHE", "Look", "Settings", "launch", "wait"]
+__all__ = ["DELETE_CACHE", "Look", "Settings", "forget_files", "launch", "wait"]
 
 DELETE_CACHE = (600, 3600)  # seconds: every ten minutes forget files older than an hour; for `gr.Blocks`
 MAX_SESSIONS = 500  # visitors whose travelling picture is kept; the oldest is forgotten
@@ -112,6 +113,7 @@ def launch(blocks: gr.Blocks, settings: Settings, **look: Unpack[Look]) -> str:
     if "SPACE_HOST" in os.environ:  # a Space's own proxies, whose word on where a request came from is taken
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)
     state_holder.SessionState = Visit  # type: ignore[misc]
+    route_utils.delete_files_created_by_app = forget_files
     _, local_url, share_url = blocks.queue(max_size=MAX_QUEUE, api_open=False).launch(
         server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port,
@@ -158,6 +160,24 @@ def wait(blocks: gr.Blocks) -> NoReturn:
     atexit._run_exitfuncs()
     sys.stdout.flush()
     os._exit(0)
+
+
+def forget_files(blocks: gr.Blocks, age: float | None) -> None:
+    """Remove what was uploaded or shown more than `age` seconds ago, or all of it.
+
+    It takes the place of Gradio's, which a file that comes meanwhile ends for good: then nothing is removed any more.
+    """
+    kept = {file for block in blocks.blocks.values() for file in getattr(block, "keep_in_cache", ())}
+    for files in blocks.temp_file_sets:
+        for file in set(files) - kept:  # a copy: files may come meanwhile
+            try:
+                if age is None or time.time() - os.lstat(file).st_ctime > age:
+                    os.remove(file)
+                    files.discard(file)
+            except FileNotFoundError:
+                files.discard(file)
+            except OSError as error:
+                logging.getLogger(__name__).warning("Could not remove %s: %s", file, error)
 
 
 def _reach_own_server_directly(host: str) -> None:

@@ -1,11 +1,14 @@
 """What the command line promises, and what is open and reached for, with processes of their own."""
 
+import itertools
 import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,6 +16,8 @@ import pytest
 from e2e.visiting import App
 from gradio_client import Client
 from serving import LOOPBACK, ROOT, WATCH, address, free_port, serving, start
+
+from imagegen.ui.launch import forget_files
 
 # An app with an echo, a count of what is kept, and a run whose second step takes a minute.
 # Its arguments after the port are fields of Settings.
@@ -188,3 +193,42 @@ def test_what_is_uploaded_lies_in_a_folder_of_this_app_that_goes_with_it() -> No
         folder = next(parent for parent in Path(path).parents if parent.name.startswith("imagegen-"))
         assert Path(path).is_file()
     assert not folder.exists()
+
+
+def test_old_files_go_and_new_ones_and_examples_stay(tmp_path: Path) -> None:
+    names = ["kept", "gone", "one", "two"]
+    kept, gone, one, two = (str(tmp_path / name) for name in names)
+    for path in (kept, one, two):
+        Path(path).write_text("a picture")
+    shown = {one, two}
+    example = SimpleNamespace(keep_in_cache={kept})
+    blocks: Any = SimpleNamespace(blocks={1: example, 2: object()}, temp_file_sets=[{kept, gone}, shown])
+    forget_files(blocks, age=60)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "one", "two"]
+    assert blocks.temp_file_sets == [{kept}, {one, two}]
+    forget_files(blocks, age=-1)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert not shown
+
+
+def test_a_file_that_comes_while_old_ones_go_does_not_end_it(tmp_path: Path) -> None:
+    files = {str(tmp_path / str(i)) for i in range(3000)}
+    for path in files:
+        Path(path).touch()
+    blocks: Any = SimpleNamespace(blocks={}, temp_file_sets=[files])
+    over = threading.Event()
+
+    def bring() -> None:
+        for i in itertools.count():
+            if over.is_set():
+                return
+            files.add(f"{tmp_path}/new{i}")
+
+    bringing = threading.Thread(target=bring)
+    bringing.start()
+    try:
+        forget_files(blocks, age=None)
+    finally:
+        over.set()
+        bringing.join()
+    assert not list(tmp_path.iterdir())
