@@ -105,7 +105,7 @@ class _Tab:
                 gr.Markdown(T("edit.strip.text"), elem_classes="hint")
                 strip_run, strip_stop = run_and_stop("edit.strip.run", "strengths")
             with gr.Column(scale=8, min_width=340):
-                self.strip = widget("abreast", elem_id="strengths")
+                self.strip = widget("abreast", elem_id="strengths", in_turn=True)
         terms = gr.Markdown(T("words.terms"), elem_classes="hint")
         other_terms = gr.Markdown(T("words.terms.other"), elem_classes="hint", visible=False)
         self.parts |= {

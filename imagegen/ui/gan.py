@@ -87,8 +87,8 @@ class _Tab:
             with gr.Column(scale=7, min_width=340):
                 self.film = widget("film")
         with gr.Accordion(T("story.title"), open=False):
-            code = source(task._sample, generator_loss, discriminator_loss)
-            self.story = widget("story", {**_story(first), "code": code})
+            self.story = widget("story", _story(first))
+            widget("listing", source(task._sample, generator_loss, discriminator_loss), elem_id="gan-listing")
         add_trainings(store)
         self._wire(travelling, chosen, walk_controls, run, stop)
 
@@ -147,6 +147,8 @@ class _Tab:
         triggers += [self.controls["digit"].input, self.controls["second_digit"].input, self.controls["seed"].change]
         live(moves, self.move, self.controls, [self.sheet, self.story])
         live(triggers, self.draw, self.controls, [self.sheet, self.story])
+        settled = [c.release for name, c in sliders.items() if name in DIRECTIONS]
+        live(settled, self.settle, self.controls, [travelling])
         live([self.sheet.select], self.choose, self.controls, [chosen, self.sheet, self.story, travelling])
         live([self.verdict.focus], self.judge, {"travelling": travelling}, [self.verdict])
         job(run, stop, self.walk, walk_controls, [self.film])
@@ -198,9 +200,18 @@ class _Tab:
         step = last_step(task.run(request, self.store), self.store)
         taken: Any = gr.skip()
         if index is not None:
-            recipe = recipe_of(TASKS["gan"], request, self.store, index)
-            taken = Travelling(to_pictures(step.images[index : index + 1])[0], recipe)
+            taken = self._taken(request, step.images[index : index + 1])
         return index, self._sheet(request, step), _story(step), taken
+
+    def settle(self, chosen: int | None = None, **values: Any) -> Any:
+        """The chosen digit travels as the sliders have left it."""
+        request = _request(values, chosen)
+        if request.chosen is None:
+            return gr.skip()
+        return self._taken(request, last_step(task.run(task.alone(request), self.store), self.store).images)
+
+    def _taken(self, request: task.GanRequest, digit: torch.Tensor) -> Travelling:
+        return Travelling(to_pictures(digit)[0], recipe_of(TASKS["gan"], request, self.store, request.chosen or 0))
 
     def judge(self, travelling: Travelling | None) -> Any:
         if travelling is None:

@@ -112,7 +112,8 @@ def _show(
         "opens": recipe is not None and not recipe.inputs,  # without a picture that a recipe only names
         "trip": task.to_link(journey) if journey else None,
         "stops": len(journey.legs) if journey else 0,
-        "last": to_link(recipe) if recipe and journey and journey.legs[-1].recipe == recipe else None,
+        "recipe": to_link(recipe) if recipe else None,
+        "ends": bool(journey and journey.legs[-1].recipe == recipe),
     }
     return {"png": png, "made": made}, entry, visit
 

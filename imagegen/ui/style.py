@@ -39,6 +39,7 @@ class _Tab:
         self.store = store
         self.painting = gr.State(None)
         self.made = gr.State(None)
+        self.latest = gr.State(None)
         gr.Markdown(T("style.intro"), elem_classes="intro")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
@@ -68,8 +69,14 @@ class _Tab:
         gr.Markdown(T("style.terms"), elem_classes="hint")
         pictures = {"travelling": travelling, "painting": self.painting}
         begins = {"made": self.made, **({"fast": self.fast.made} if self.fast else {})}
-        job(run, stop, self.paint, {**pictures, **begins, **self.controls}, [self.gatys, self.made, self.grams])
-        live([stop.click], self.keep, {"made": self.made}, [self.gatys])
+        job(
+            run,
+            stop,
+            self.paint,
+            {**pictures, **begins, **self.controls},
+            [self.gatys, self.made, self.grams, self.latest],
+        )
+        live([stop.click], self.keep, {"made": self.made, "latest": self.latest}, [self.gatys, self.grams])
         live([self.gatys.select], self.take, {"made": self.made}, [travelling])
         network = {name: self.controls[name] for name in ("features", "pooling", "seed")}
         job(layers_run, layers_stop, self.reconstruct, {**pictures, **network}, [self.layers])
@@ -130,8 +137,8 @@ class _Tab:
 
     # Handlers
 
-    def paint(self, **values: Any) -> Iterator[tuple[Any, Any, Any]]:
-        """Stream the run: previews now and then, each a result that Stop keeps."""
+    def paint(self, **values: Any) -> Iterator[tuple[Any, ...]]:
+        """Stream the run: previews now and then, each a result that Stop keeps with its request and step."""
         request = views.slow_request(**values)
         recipe = views.slow_recipe(request, self.store)
         pace, started, name = Pace(), time.monotonic(), secrets.token_hex(4)
@@ -142,15 +149,20 @@ class _Tab:
             made = views.after(recipe, step)
             shown = views.preview(name, step, made.picture)
             if step.index < step.total:
-                yield shown, made, gr.skip()
+                yield shown, made, gr.skip(), (request, step)
         seconds = time.monotonic() - started
+        yield shown | views.kept(made) | {"seconds": seconds}, made, self._story(request, step), (request, step)
+
+    def keep(self, made: Travelling | None, latest: tuple[slow.SlowRequest, slow.SlowStep] | None) -> tuple[Any, Any]:
+        """The run was stopped: what it had made stays, can be saved and handed on, and has its numbers."""
+        if made is None or latest is None:
+            return gr.skip(), gr.skip()
+        return {"stopped": True, **views.kept(made)}, self._story(*latest)
+
+    def _story(self, request: slow.SlowRequest, step: slow.SlowStep) -> dict[str, Any]:
         seen = [request.painting, request.photo, step.images]
         matrices = [self.store.turn.run("job", partial(slow.grams, request, picture, self.store)) for picture in seen]
-        yield shown | views.kept(made) | {"seconds": seconds}, made, views.story(request, step, matrices)
-
-    def keep(self, made: Travelling | None) -> Any:
-        """The run was stopped: what it had made stays, and can be saved and handed on."""
-        return {"stopped": True, **views.kept(made)} if made else gr.skip()
+        return views.story(request, step, matrices)
 
     def take(self, made: Travelling | None) -> Any:
         return made or gr.skip()

@@ -177,7 +177,10 @@ def job(
     idle = [gr.update(visible=True), gr.update(visible=False)]
 
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    ready = run.click(lambda: running, None, [run, stop], queue=False, **options)  # before a refusal can end it
+    look = f"() => window.imagegen.look('{outputs[0].elem_id}')"
+    ready = run.click(
+        lambda: running, None, [run, stop], queue=False, js=look, **options
+    )  # before a refusal can end it
     started = ready.then(named(function, controls), list(controls.values()), outputs, **options, **JOB)
     for ended in (started.then, started.failure):  # in Gradio 6 `then` does not follow an error
         ended(lambda: idle, None, [run, stop], queue=False, **options)

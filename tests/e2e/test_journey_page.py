@@ -81,6 +81,27 @@ def test_pictures_of_the_visit_travel_again_and_outlive_a_reload(page: Page, vis
     expect(figures).to_have_count(2)
     visitor.reload(page)
     expect(page.locator(".album figure img")).to_have_count(2)
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.brought"])
+
+
+def test_a_picture_made_of_another_has_a_link_once_it_was_taken_along(page: Page, visitor: Visitor) -> None:
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    open_tab(page, "style.tab")
+    expect(page.locator(".painted")).to_have_attribute("data-whole", "true", timeout=RUN)
+    painted = page.locator(".painted .compare > :nth-child(2)")
+    before, drawn = painted.get_attribute("src"), page.locator(".painted").get_attribute("data-drawn")
+    press(page.locator("#share"))
+    expect(page.locator("#share")).to_have_text(words(page)["share.first"])
+    assert not page.evaluate("window.copied")
+    press(page.locator(".painted").get_by_role("button", name=words(page)["take"]))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.made"])
+    expect(page.locator("#share")).to_have_text(words(page)["share"])
+    press(page.locator("#share"))
+    expect(page.locator("#share")).to_have_text(words(page)["copied"])
+    assert painted.get_attribute("src") == before, "the painting is not painted again"
+    assert page.locator(".painted").get_attribute("data-drawn") == drawn
+    other = visitor.open("?" + str(page.evaluate("window.copied")).partition("?")[2])
+    expect(other.locator(".journey")).to_contain_text(words(other)["journey.done"], timeout=RUN)
 
 
 def test_a_photo_is_never_in_a_link(page: Page) -> None:
@@ -92,6 +113,29 @@ def test_a_photo_is_never_in_a_link(page: Page) -> None:
     page.locator(".album summary").click()
     expect(page.locator(".album .share")).to_contain_text(words(page)["album.trip.none"])
     expect(page.locator("#trip-share")).to_have_count(0)
+    take = page.locator("#enlarge").get_by_role("button", name=words(page)["take"])
+    expect(take).to_be_enabled(timeout=RUN)
+    press(take)
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.made"], timeout=RUN)
+    press(page.locator("#share"))
+    expect(page.locator("#share")).to_have_text(words(page)["share.none"])
+
+
+def test_a_refused_recipe_is_forgotten_with_the_next_picture(page: Page) -> None:
+    page.locator(".traveller input[type=file]").set_input_files(
+        {"name": "own.png", "mimeType": "image/png", "buffer": encoded(photo(40, 40))}
+    )
+    expect(page.locator(".traveller .note")).to_have_text(words(page)["recipe.none"])
+    press(page.locator(".cell").nth(3))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.made"])
+    expect(page.locator(".traveller .note")).to_have_count(0)
+
+
+def test_the_start_makes_a_photo_of_it_where_a_digit_would_not_do(page: Page) -> None:
+    press(page.locator(".cell").nth(3))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.made"])
+    press(page.locator(".start [data-way=style]"))
+    expect(page.locator(".traveller")).to_contain_text(words(page)["traveller.brought"], timeout=RUN)
 
 
 def test_a_picture_that_came_first_is_on_every_tab_that_is_opened_later(page: Page) -> None:

@@ -134,6 +134,16 @@ def test_a_clicked_digit_is_the_one_that_moves(page: Page) -> None:
     assert sum(old != new for old, new in zip(before, cells(page), strict=True)) > 20
 
 
+def test_a_digit_travels_as_the_sliders_leave_it(page: Page) -> None:
+    page.locator(".cell").nth(4).click()
+    travelling = page.locator(".traveller img")
+    expect(travelling).to_be_visible()
+    before = travelling.get_attribute("src")
+    with redrawn(page):
+        drag(page, slider(page, "direction-2"), (0.5, 0.5), (0.9, 0.5))
+    expect(travelling).not_to_have_attribute("src", str(before))
+
+
 @BOTH_WIDTHS
 def test_a_drawing_is_judged(page: Page) -> None:
     pad = page.locator(".pad canvas")
@@ -141,7 +151,7 @@ def test_a_drawing_is_judged(page: Page) -> None:
     drag(page, pad, (0.5, 0.2), (0.5, 0.8))
     expect(page.locator(".verdict")).to_contain_text("Classifier: 1")
     expect(page.locator(".bar.best b")).to_have_text("1")
-    expect(page.locator(".traveller")).to_contain_text("Brought by you.")
+    expect(page.locator(".traveller")).to_contain_text("Not made here: a drawing or a photo.")
     press(page.get_by_role("button", name="Clear"))
     assert (
         len(set(pad.evaluate("pad => [...pad.getContext('2d').getImageData(0, 0, pad.width, pad.height).data]"))) == 1
@@ -270,7 +280,10 @@ def test_a_downloaded_digit_can_be_made_again(page: Page) -> None:
 
 
 def test_the_story_tells_numbers_and_the_lines_that_ran(page: Page) -> None:
+    with redrawn(page):
+        page.locator("#dice").click()  # the lines are there whatever came before they were looked at
     page.get_by_role("button", name="What just happened").click()
+    expect(page.locator(".formula b")).to_have_count(2)
     numbers: Any = page.locator(".formula b").all_inner_texts()
     assert len(numbers) == 2
     assert all(re.fullmatch(r"= \d+\.\d{3}", number) for number in numbers)

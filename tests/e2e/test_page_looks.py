@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from e2e.browsing import SETTLED, Visitor, assert_everything_in_place, unfold_everything
+from e2e.browsing import RUN, SETTLED, Visitor, assert_everything_in_place, press, unfold_everything
 from playwright.sync_api import Page, expect
 
 from imagegen.ui import TABS
@@ -117,6 +117,27 @@ def test_errors_speak_the_chosen_language(page: Page, tmp_path: Path) -> None:
     empty.write_bytes(b"BM")
     page.set_input_files("#upload input[type=file]", empty)
     expect(page.get_by_test_id("toast-body")).to_contain_text("图片")
+    expect(page.locator(".toast-title")).to_have_text("无法完成")
+
+
+def test_buttons_whose_run_is_over_change_their_language_too(page: Page) -> None:
+    run, stop = page.locator("#walk-run"), page.locator("#walk-stop")
+    press(run)
+    expect(stop).to_be_visible()
+    expect(run).to_be_visible(timeout=RUN)
+    page.locator("#language-zh").click()
+    expect(run).to_have_text(locale("zh")["gan.walk.run"])
+    press(run)
+    expect(stop).to_have_text(locale("zh")["stop"])
+    page.locator("#language-en").click()
+    expect(stop).to_have_text(locale("en")["stop"])
+    expect(run).to_have_text(locale("en")["gan.walk.run"], timeout=RUN)
+
+
+@pytest.mark.parametrize("width", [390])
+def test_on_a_phone_a_result_comes_into_sight(page: Page) -> None:
+    press(page.locator("#walk-run"))
+    expect(page.locator("#film")).to_be_in_viewport(ratio=0.5, timeout=RUN)
 
 
 def test_theme_switches_and_is_remembered(page: Page, visitor: Visitor) -> None:

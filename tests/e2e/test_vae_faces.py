@@ -73,7 +73,7 @@ def test_a_face_gets_attributes_and_a_link_brings_them_back(tab: Page, visitor: 
 def test_the_eyes_of_a_photo_are_put_in_place_and_the_face_joins_a_sum(tab: Page, tmp_path: Path) -> None:
     Image.radial_gradient("L").resize((300, 200)).convert("RGB").save(tmp_path / "photo.png")
     tab.set_input_files("#vae-upload input[type=file]", tmp_path / "photo.png")
-    expect(tab.locator(".traveller")).to_contain_text("Brought by you.")
+    expect(tab.locator(".traveller")).to_contain_text("Not made here")
     press(tab.get_by_role("button", name="Align a face"))
     eyes = tab.locator(".eyes")
     before = drawn(eyes)

@@ -140,7 +140,7 @@ def test_a_drawing_lands_on_the_map_and_its_elbo_adds_up(tab: Page) -> None:
     sample = plane.get_attribute("data-own")
     with redrawn(encoding):
         draw_one(tab)
-    expect(tab.locator(".traveller")).to_contain_text("Brought by you.")
+    expect(tab.locator(".traveller")).to_contain_text("Not made here")
     expect(plane).not_to_have_attribute("data-own", sample or "")
     place = [float(x) for x in (plane.get_attribute("data-own") or "").split()]
     assert place[0] > 1  # among the ones
@@ -177,7 +177,7 @@ def test_a_way_from_the_drawing_to_a_seed_runs_stops_and_can_be_kept(tab: Page, 
     expect(tab.get_by_test_id("toast-body")).to_contain_text("There is no picture yet")
     tab.get_by_test_id("toast-close").click()
     draw_one(tab)
-    expect(tab.locator(".traveller")).to_contain_text("Brought by you.")
+    expect(tab.locator(".traveller")).to_contain_text("Not made here")
     press(slots.first.get_by_role("button", name="Your picture"))
     expect(between.locator(".ends figcaption").first).to_have_text("your picture")
     with redrawn(between):

@@ -5,7 +5,7 @@ function draw() {
   const root = element.querySelector(".abreast");
   const value = props.value;
   if (!value?.pictures) {
-    root.replaceChildren(node("p", { class: "hint" }, t("abreast.empty")));
+    root.replaceChildren(node("p", { class: "hint" }, t(props.in_turn ? "abreast.strengths" : "abreast.empty")));
     return;
   }
   const done = Boolean(value.links);

@@ -4,6 +4,7 @@ const { t, node, save, copy, setTrip, onLanguage } = window.imagegen;
 const KEY = "imagegen_album";
 const MOST = 24;
 const RECIPE = /imagegen:recipe="([\w-]+)"/;
+const NOW = "imagegen_travelling"; // the id of the one that travels
 let entries = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
 let trip = null;
 let open = false;
@@ -19,8 +20,9 @@ function remember() {
 
 function take(value) {
   if (!value?.id) return;
+  sessionStorage.setItem(NOW, value.id);
   trip = value.trip ? { link: value.trip, stops: value.stops } : null;
-  if (value.last && !value.opens) setTrip(value.last, value.trip);
+  if (value.recipe && !value.opens) setTrip(value.recipe, value.ends ? value.trip : null);
   if (!entries.some((entry) => entry.id === value.id)) {
     entries = [{ id: value.id, png: value.png, task: value.task, opens: value.opens }, ...entries].slice(0, MOST);
     remember();
@@ -70,3 +72,7 @@ function ontoggle(event) {
 watch("value", () => take(props.value));
 onLanguage(draw);
 draw();
+
+// After a reload the picture travels on, but not onto a page whose link brings pictures of its own.
+const before = !location.search && entries.find((entry) => entry.id === sessionStorage.getItem(NOW));
+if (before) trigger("select", { png: before.png });

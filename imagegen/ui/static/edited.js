@@ -167,7 +167,7 @@ async function draw() {
   const path = await outline(fresh.mask, each);
   if (fresh !== props.value) return; // a newer one has come meanwhile
   [value, size, edge, at] = [fresh, each, path, fresh.frames.length - 1];
-  if (value.after) setLink(element, value.link);
+  if (value.after) setLink(element, value.link, true);
   show();
 }
 

@@ -42,7 +42,7 @@ function tell() {
 
 async function begin(value) {
   [about, done, at] = [value, null, { index: 0, total: 1 }];
-  setLink(element, undefined);
+  setLink(element, undefined, true);
   const low = await picture(value.bicubic);
   sheets = { [BICUBIC]: sheet(low, value.size) };
   for (const name of value.names) sheets[name] = sheet(low, value.size);
@@ -89,7 +89,7 @@ function come() {
 
 function taken({ link }) {
   own = true;
-  setLink(element, link);
+  setLink(element, link, true);
 }
 
 function ask(take) {

@@ -1,5 +1,5 @@
 // Pixels that change until the features fit: the newest picture while it runs, every one to scrub through, the losses.
-const { t, spread, node, chart, save, onLanguage, setLink } = window.imagegen;
+const { t, spread, node, chart, save, onLanguage, setLink, handOn } = window.imagegen;
 const KEPT = 64; // moments at most, and then every other one is let go
 const FLOOR = 1e-6; // of a loss on a logarithmic axis
 const picture = node("img", { class: "smooth" });
@@ -45,7 +45,7 @@ function onward() {
 
 function buttons() {
   return node("div", { class: "buttons" },
-    node("button", { type: "button", onclick: () => trigger("select") }, t("take")),
+    node("button", { type: "button", onclick: () => { handOn(element); trigger("select"); } }, t("take")),
     node("button", { type: "button", class: "onward", onclick: onward }, t("gatys.onward")),
     node("button", { type: "button", onclick: () => save(value.picture, "result.png") }, t("download")));
 }
@@ -86,7 +86,7 @@ function draw() {
   }
   at = moments.length - 1;
   show();
-  if (value.link) setLink(element, value.link);
+  if (value.link) setLink(element, value.link, true);
 }
 
 slider.addEventListener("input", () => go(Number(slider.value) - 1));

@@ -1,16 +1,18 @@
 // Name, device, language, theme, and a link that opens the page as it stands.
-const { t, node, language, setLanguage, setTheme, onLanguage, copy, link } = window.imagegen;
+const { t, node, language, setLanguage, setTheme, onLanguage, copy, tell, link } = window.imagegen;
 
-function shareLink() {
+function shareLink(button) {
+  const { query, problem } = link();
+  if (problem) return tell(button, t(problem));
   const url = new URL(location.pathname, location.origin);
-  for (const [name, value] of Object.entries(link())) url.searchParams.set(name, value);
-  return url.href;
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  copy(url.href, button);
 }
 
 function draw() {
   const root = element.querySelector(".header");
   const dark = document.body.classList.contains("dark");
-  const share = node("button", { type: "button", id: "share", onclick: () => copy(shareLink(), share) }, t("share"));
+  const share = node("button", { type: "button", id: "share", onclick: () => shareLink(share) }, t("share"));
   root.replaceChildren(
     node("div", { class: "brand" }, node("h1", {}, t("title")), node("p", {}, t("tagline"))),
     node("div", { class: "tools" },

@@ -24,19 +24,41 @@ window.imagegen = (() => {
     new MutationObserver(draw).observe(html, { attributes: true, attributeFilter: ["lang"] });
   }
 
-  // Gradio leaves the name of a tab that was never opened, in the row or in the menu, in the language of the start.
-  const tabs = Object.values(window.imagegenWords).flatMap((words) => Object.entries(words).filter(([key]) => /^\w+\.tab$/.test(key)));
-  const known = new Map(tabs.map(([key, name]) => [name, key]));
-  function nameTabs() {
-    for (const button of document.querySelectorAll(".tab-container button, .overflow-dropdown button")) {
+  // Gradio leaves in the language of the start the name of a tab that was never opened, in the row or in the menu, and
+  // what stands on a button whose run has begun or ended; and over every refusal it says "Error", in English.
+  const LEFT = [".tab-container button", ".overflow-dropdown button", 'button[id$="-run"]', 'button[id$="-stop"]'].join();
+  const words = Object.values(window.imagegenWords).flatMap((all) => Object.entries(all)
+    .filter(([key]) => /(^|\.)(tab|run|stop|face)$/.test(key)));
+  const known = new Map(words.map(([key, name]) => [name, key]));
+  function nameAnew() {
+    for (const button of document.querySelectorAll(LEFT)) {
       for (const text of button.childNodes) {
         const key = text.nodeType === Node.TEXT_NODE && known.get(text.data.trim());
-        if (key && text.data.trim() !== t(key)) text.data = t(key);
+        if (key && text.data.trim() !== t(key)) text.data = text.data.replace(text.data.trim(), t(key));
       }
     }
+    for (const title of document.querySelectorAll(".toast-title")) {
+      const [, count] = /^Error( \(\d+\))?$/.exec(title.textContent.trim()) ?? [];
+      if (title.textContent.trim().startsWith("Error")) title.textContent = t("error.title") + (count ?? "");
+    }
   }
-  onLanguage(nameTabs);
-  new MutationObserver(nameTabs).observe(html, { childList: true, subtree: true });
+  onLanguage(nameAnew);
+  new MutationObserver(nameAnew).observe(html, { childList: true, subtree: true });
+
+  // On a phone a result stands above or below its button, out of sight.
+  function look(id) {
+    const place = document.getElementById(id);
+    if (window.innerWidth <= 700 && place) place.scrollIntoView({ block: "start", behavior: "smooth" });
+    return [];
+  }
+
+  // What a tab has made and hands on is not what it goes on with: that would paint the painting.
+  const panelOf = (element) => element.closest("[role=tabpanel]");
+  let handed = { panel: null, until: 0 };
+  const handOn = (element) => { handed = { panel: panelOf(element), until: Date.now() + 5000 }; };
+  window.addEventListener("imagegen-travelled", () => { // before any other listener: this one is the first
+    handed = { panel: Date.now() < handed.until ? handed.panel : null, until: 0 };
+  });
 
   // When the element is first looked at; on a tab that was never opened nothing is computed. With `again` when its tab is
   // first opened, and for each picture that travels from then on: at once, or when the tab is next opened.
@@ -53,6 +75,7 @@ window.imagegen = (() => {
       if (!due && !again) observer.disconnect();
     }, again ? { rootMargin: "9999px" } : {}).observe(element);
     if (again) window.addEventListener("imagegen-travelled", () => {
+      if (handed.panel && handed.panel === panelOf(element)) return;
       due = true;
       look();
     });
@@ -208,14 +231,17 @@ window.imagegen = (() => {
   }
 
   // What "Copy link" copies: of the tab that is looked at, what was made there last. A recipe only names the pictures it
-  // was made from; where the visit's trip holds them, the trip is the link that opens.
+  // was made from; where the visit's trip holds them, the trip is the link that opens. A picture made of another one has
+  // no other link, and that one only once it was taken along.
   const links = new Map();
   const trips = new Map();
-  const setLink = (element, link) => links.set(element.closest("[role=tabpanel]"), link);
+  const setLink = (element, recipe, ofAnother = false) => links.set(panelOf(element), { recipe, ofAnother });
   const setTrip = (recipe, trip) => trips.set(recipe, trip);
   function link() {
-    const recipe = [...links].find(([panel]) => panel.checkVisibility())?.[1];
-    return trips.has(recipe) ? { trip: trips.get(recipe) } : recipe ? { recipe } : {};
+    const { recipe, ofAnother } = [...links].find(([panel]) => panel.checkVisibility())?.[1] ?? {};
+    if (trips.get(recipe)) return { query: { trip: trips.get(recipe) } };
+    if (ofAnother) return { problem: trips.has(recipe) ? "share.none" : "share.first" };
+    return { query: recipe ? { recipe } : {} };
   }
 
   function save(url, name) {
@@ -229,10 +255,19 @@ window.imagegen = (() => {
       window.prompt(t("copy.by.hand"), text);
       return;
     }
-    const before = button.textContent;
-    button.textContent = t("copied");
-    setTimeout(() => { button.textContent = before; }, 1500);
+    tell(button, t("copied"), 1500);
   }
 
-  return { t, language, setLanguage, onLanguage, onSeen, setTheme, ARROWS, spread, node, picture, ruler, compare, chart, save, copy, setLink, setTrip, link };
+  // On the button itself, for a moment.
+  function tell(button, words, milliseconds = 4000) {
+    const before = button.dataset.before ?? button.textContent;
+    button.dataset.before = before;
+    button.textContent = words;
+    setTimeout(() => {
+      button.textContent = before;
+      delete button.dataset.before;
+    }, milliseconds);
+  }
+
+  return { t, language, setLanguage, onLanguage, onSeen, setTheme, ARROWS, spread, node, picture, ruler, compare, chart, save, copy, tell, setLink, setTrip, link, handOn, look };
 })();

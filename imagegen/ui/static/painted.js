@@ -1,5 +1,5 @@
 // The photo before and the painting after: small while a slider moves, whole once it rests, large when asked.
-const { t, node, picture, compare, save, onLanguage, setLink } = window.imagegen;
+const { t, node, picture, compare, save, onLanguage, setLink, handOn } = window.imagegen;
 let value = null; // the last whole one
 let images = null; // before, after
 let handle = 50;
@@ -17,7 +17,7 @@ function show() {
   root.replaceChildren(made, node("div", { class: "row" },
     node("span", { class: "hint" }, t("painted.took", { size: value.size, seconds: value.seconds.toFixed(2) })),
     node("div", { class: "buttons" },
-      node("button", { type: "button", onclick: () => trigger("select") }, t("take")),
+      node("button", { type: "button", onclick: () => { handOn(element); trigger("select"); } }, t("take")),
       node("button", { type: "button", onclick: () => save(value.after, "result.png") }, t("download")))));
 }
 
@@ -38,7 +38,7 @@ async function draw() {
   images = [loaded[0] ?? images[0], loaded[1]];
   if (news.before) {
     value = news;
-    setLink(element, news.link);
+    setLink(element, news.link, true);
   }
   show();
   root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);

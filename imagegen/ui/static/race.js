@@ -17,7 +17,7 @@ function table(model) {
   const solvers = Object.keys(measured);
   if (!solvers.length) return "";
   const log = (value) => Math.log10(value);
-  return node("div", { class: "charts" }, chart(t("race.table"),
+  return node("div", { class: "charts" }, chart(`${t("race.table")}: ${t(`diff.model.${model}`)}`,
     solvers.map((name) => ({ name, points: measured[name].map(([steps, fid]) => [log(steps), log(fid)]) })),
     { xs: [log(5), log(100)], ends: [5, 100] }));
 }

@@ -1,6 +1,7 @@
 // For people who know nothing yet: one click opens a tab at the place where its first picture is made.
 const { t, node, onLanguage } = window.imagegen;
 const KEY = "imagegen_start";
+const OWN = { edit: "#face-run", style: "#style-examples button", sr: "#sr-examples button" }; // where a digit would not do
 const FIRST = { gan: "#pad", vae: "#plane", diff: "#denoise", words: "#painting", edit: "#brush", style: "#styles", sr: "#enlarge" };
 
 async function go(key) {
@@ -9,6 +10,7 @@ async function go(key) {
     await new Promise((resolve) => { setTimeout(resolve, 100); });
     const place = document.querySelector(FIRST[key]);
     if (place?.checkVisibility()) {
+      if (document.querySelector(".traveller img")) document.querySelector(OWN[key])?.click();
       place.scrollIntoView({ block: "center", behavior: "smooth" });
       return;
     }

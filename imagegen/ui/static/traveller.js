@@ -39,6 +39,7 @@ element.addEventListener("drop", (event) => {
 });
 
 watch("value", () => {
+  refused = false;
   draw();
   window.dispatchEvent(new Event("imagegen-travelled"));
 });
