@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from imagegen.checkpoints import Checkpoint
 from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
-from imagegen.data.faces import ATTRIBUTES, dark_glasses, faces, kept_out, made_up_faces
+from imagegen.data.faces import ATTRIBUTES, dark_eyes, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import choose_device, picture_noise
 from imagegen.errors import InputError
@@ -268,7 +268,7 @@ def _captions(people: Pictures, facts: Sequence[EmojiFact]) -> list[list[str]]:
     return [
         *(
             [face_caption(labels, language, rng, dark) for language in languages]
-            for labels, dark in zip(said, dark_glasses(people.pixels, people.labels).tolist(), strict=True)
+            for labels, dark in zip(said, dark_eyes(people.pixels).tolist(), strict=True)
         ),
         *([emoji_caption(fact, language, rng) for language in languages] for fact in facts),
     ]
