@@ -41,14 +41,14 @@ __all__ = [
 JUDGE = "face-attributes"
 COUNT, PAIR_COUNT = 1_140, 100
 """Prompts of 1 to 3 traits, and prompts of each kept-out pair."""
-STEPS, GUIDANCE = 20, 4.0
+STEPS, GUIDANCE = 20, 3.0
 BATCH = 60
 SEED = 0
 SHEET = (
     "a smiling young woman with blond hair and glasses", "an older man with a beard", "a bald man with a moustache",
     "a woman with bangs, lipstick and earrings", "a young man with brown hair", "a man with gray hair and glasses",
     "a woman with wavy black hair", "a young woman wearing a hat", "a man wearing a hat and glasses",
-    "a smiling man with an open mouth", "戴眼镜的微笑的金发女士", "留胡子的老先生", "戴帽子的年轻男人",
+    "a woman in sunglasses", "戴眼镜的微笑的金发女士", "留胡子的老先生", "戴帽子的年轻男人",
     "一位黑发女士", "灰发的老先生", "卷发女孩的肖像", "戴耳环的女士", "棕发的年轻男人", "涂口红的女士", "秃头的男士",
     "an emoji of a red heart", "grinning face emoji", "an emoji of a cat", "emoji: pizza", "an icon of a tree",
     "an emoji of the sun", "an emoji of a red apple", "blue square emoji", "an emoji of a star", "a rocket emoji",

@@ -46,7 +46,7 @@ WARMUP, COOLDOWN = 0.02, 0.5
 GRADIENT_NORM = 1.0
 EMA_HALF_LIFE = 0.03
 """Of the run so far, so that the average is never held back by its start."""
-PREVIEW_STEPS, PREVIEW_GUIDANCE = 8, 4.0
+PREVIEW_STEPS, PREVIEW_GUIDANCE = 8, 3.0
 PROMPTS = (
     "a smiling young woman with blond hair and glasses",
     "戴眼镜的微笑的金发女士",
