@@ -14,6 +14,7 @@ from imagegen.data.lexicon import Lexicon
 __all__ = [
     "HARD_TO_LEARN",
     "LANGUAGES",
+    "PARTS_ZH",
     "SUNGLASSES",
     "TRAITS",
     "Trait",
@@ -180,6 +181,8 @@ NOUNS_ZH = {
 }
 FRAMES = ("{}", "{}", "{}", "a photo of {}", "a portrait of {}", "a picture of {}", "photo: {}")
 FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
+PARTS_ZH = ("的", "有", "留", "留着", "戴", "戴着", "涂", "涂着", "头发", "胡子")
+"""Words within those above: of a caption that holds 戴眼镜的, all three have been read."""
 EMOJI_FRAMES = ("an emoji of {}", "{} emoji", "emoji: {}", "an icon of {}", "{}")
 EMOJI_FRAMES_ZH = ("{}的表情符号", "{}表情", "一个{}的表情", "表情：{}", "{}图标", "{}")
 STYLED_FRAMES = ("{style} emoji: {}", "{style} emoji of {}", "{}, {style} style")
@@ -255,7 +258,7 @@ def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
             *NOUNS.values(),
             *NOUNS_ZH.values(),
             (*FRAMES, *FRAMES_ZH, *EMOJI_FRAMES, *EMOJI_FRAMES_ZH),
-            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and"),
+            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and", *PARTS_ZH),
         )
         for word in options
     ]
