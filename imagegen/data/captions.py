@@ -14,6 +14,8 @@ from imagegen.data.lexicon import Lexicon
 __all__ = [
     "HARD_TO_LEARN",
     "LANGUAGES",
+    "PARTS_ZH",
+    "SUNGLASSES",
     "TRAITS",
     "Trait",
     "describe",
@@ -28,7 +30,7 @@ MOST_TRAITS = 4
 """Said in one caption, besides man or woman."""
 SAYS_SEX = 0.8
 """Share of captions that say whether it is a man or a woman; the others speak of a person."""
-HARD_TO_LEARN = {"glasses": 4, "earrings": 4, "brown hair": 4, "gray hair": 4}
+HARD_TO_LEARN = {"glasses": 4, "sunglasses": 4, "earrings": 4, "brown hair": 4, "gray hair": 4}
 """How much more often than others these are said of who has them: left unsaid, they would come unasked instead."""
 AS_LIST = 0.15
 """Share of captions that are a list of words, as people type them too."""
@@ -149,6 +151,16 @@ TRAITS = (
 )
 """All that can be said of a face; man and woman are the noun that the other words stand around."""
 
+SUNGLASSES = Trait(
+    "sunglasses",
+    "Eyeglasses",
+    True,
+    (),
+    ("with sunglasses", "wearing sunglasses", "in sunglasses", "with dark glasses"),
+    ("戴墨镜的", "戴着墨镜的", "戴太阳镜的"),
+)
+"""What is said of glasses that are dark."""
+
 NOUNS = {
     "man": ("man", "man", "man", "guy", "gentleman"),
     "woman": ("woman", "woman", "woman", "lady"),
@@ -169,6 +181,8 @@ NOUNS_ZH = {
 }
 FRAMES = ("{}", "{}", "{}", "a photo of {}", "a portrait of {}", "a picture of {}", "photo: {}")
 FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
+PARTS_ZH = ("的", "有", "留", "留着", "戴", "戴着", "涂", "涂着", "头发", "胡子")
+"""Words within those above: of a caption that holds 戴眼镜的, all three have been read."""
 EMOJI_FRAMES = ("an emoji of {}", "{} emoji", "emoji: {}", "an icon of {}", "{}")
 EMOJI_FRAMES_ZH = ("{}的表情符号", "{}表情", "一个{}的表情", "表情：{}", "{}图标", "{}")
 STYLED_FRAMES = ("{style} emoji: {}", "{style} emoji of {}", "{}, {style} style")
@@ -180,14 +194,15 @@ def traits_of(labels: Mapping[str, bool]) -> list[Trait]:
     return [trait for trait in TRAITS if labels[trait.attribute] == trait.value]
 
 
-def face_caption(labels: Mapping[str, bool], language: str, rng: random.Random) -> str:
+def face_caption(labels: Mapping[str, bool], language: str, rng: random.Random, dark_glasses: bool = False) -> str:
     """A caption of a face: 1 to 4 of its traits, and most times whether it is a man or a woman.
 
     Args:
         labels: attribute -> is it there.
         language: `en` or `zh`.
+        dark_glasses: its glasses, if it wears any, are sunglasses.
     """
-    traits = traits_of(labels)
+    traits = [SUNGLASSES if dark_glasses and trait.name == "glasses" else trait for trait in traits_of(labels)]
     sex = [trait for trait in traits if _is_sex(trait) and rng.random() < SAYS_SEX]
     others = [trait for trait in traits if not _is_sex(trait)]
     # A weighted sample: the greatest of random keys (Efraimidis and Spirakis 2006).
@@ -239,11 +254,11 @@ def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
     about_faces = [
         word
         for options in (
-            *(trait.before + trait.after + trait.before_zh for trait in TRAITS),
+            *(trait.before + trait.after + trait.before_zh for trait in (*TRAITS, SUNGLASSES)),
             *NOUNS.values(),
             *NOUNS_ZH.values(),
             (*FRAMES, *FRAMES_ZH, *EMOJI_FRAMES, *EMOJI_FRAMES_ZH),
-            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and"),
+            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and", *PARTS_ZH),
         )
         for word in options
     ]

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagegen.data.captions import LANGUAGES, TRAITS, describe
+from imagegen.data.captions import LANGUAGES, SUNGLASSES, TRAITS, describe
 from imagegen.data.emoji import WELL_KNOWN, emoji
-from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, faces, kept_out
+from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, dark_eyes, faces, kept_out
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import picture_noise
 from imagegen.evaluation.faces import FaceFeatures
@@ -41,14 +41,14 @@ __all__ = [
 JUDGE = "face-attributes"
 COUNT, PAIR_COUNT = 1_140, 100
 """Prompts of 1 to 3 traits, and prompts of each kept-out pair."""
-STEPS, GUIDANCE = 20, 4.0
+STEPS, GUIDANCE = 20, 3.0
 BATCH = 60
 SEED = 0
 SHEET = (
     "a smiling young woman with blond hair and glasses", "an older man with a beard", "a bald man with a moustache",
     "a woman with bangs, lipstick and earrings", "a young man with brown hair", "a man with gray hair and glasses",
     "a woman with wavy black hair", "a young woman wearing a hat", "a man wearing a hat and glasses",
-    "a smiling man with an open mouth", "戴眼镜的微笑的金发女士", "留胡子的老先生", "戴帽子的年轻男人",
+    "a woman in sunglasses", "戴眼镜的微笑的金发女士", "留胡子的老先生", "戴帽子的年轻男人",
     "一位黑发女士", "灰发的老先生", "卷发女孩的肖像", "戴耳环的女士", "棕发的年轻男人", "涂口红的女士", "秃头的男士",
     "an emoji of a red heart", "grinning face emoji", "an emoji of a cat", "emoji: pizza", "an icon of a tree",
     "an emoji of the sun", "an emoji of a red apple", "blue square emoji", "an emoji of a star", "a rocket emoji",
@@ -61,8 +61,8 @@ SHEET = (
 def evaluate_text_to_image(
     store: ModelStore, name: str, sources: Sources, count: int = COUNT, pair_count: int = PAIR_COUNT
 ) -> Figures:
-    """Traits shown over traits that real faces show: of all prompts, by language, by trait, and of kept-out pairs; then
-    the share of emoji recognised.
+    """Traits shown over traits that real faces show: of all prompts, by language, by trait, and of kept-out pairs; how
+    many glasses are dark; the share of emoji recognised.
 
     Args:
         count: prompts of 1 to 3 traits, each trait in turn, with others that a real face has beside it.
@@ -86,6 +86,7 @@ def evaluate_text_to_image(
         asked = torch.tensor([trait.value and trait.attribute in pair for trait in TRAITS]).expand(pair_count, -1)
         seen = _drawn_and_seen(store, name, asked, chinese, rng)
         figures[f"shown as asked, {' with '.join(pair)}"] = _figure(seen, asked, seen_share(store, people))
+    figures |= _glasses_figures(store, name, plain, pair_count)
     return figures | _emoji_figures(store, name, sources)
 
 
@@ -189,6 +190,25 @@ def _drawn_and_seen(store: ModelStore, name: str, asked: Tensor, chinese: Tensor
 def _traits_seen(store: ModelStore, pictures: Tensor) -> Tensor:
     """What the judge sees in pictures (N, 3, 64, 64): bool (N, traits)."""
     return with_traits(in_batches(store.get(JUDGE), pictures) > store.asset(JUDGE, "thresholds"))
+
+
+def _glasses_figures(store: ModelStore, name: str, people: Pictures, count: int) -> Figures:
+    """The share of dark ones where sunglasses are asked for and where glasses are, of all that are seen."""
+    glasses = next(trait for trait in TRAITS if trait.name == "glasses")
+    column = TRAITS.index(glasses)
+    real = people[with_traits(people.labels)[:, column].nonzero()[:, 0]][0]
+    against = f"{dark_eyes(1 + real).float().mean():.3g} (of real faces with glasses)"
+    figures = {}
+    for asked in (SUNGLASSES, glasses):
+        rng = random.Random(SEED)
+        prompts = [describe([asked], LANGUAGES[i % len(LANGUAGES)], rng) for i in range(count)]
+        drawn = draw(store.get(name), prompts)
+        dark = dark_eyes(1 + drawn)[_traits_seen(store, drawn)[:, column]].tolist()
+        how = f"{len(dark)} of {count} prompts, those on which glasses are seen, seed {SEED}, {STEPS} steps"
+        figures[f"dark glasses, asked for {asked.name}"] = figure(
+            sum(dark) / max(1, len(dark)), f"{how}, guidance {GUIDANCE:g}; dark around the eyes", against
+        )
+    return figures
 
 
 def _emoji_figures(store: ModelStore, name: str, sources: Sources) -> Figures:

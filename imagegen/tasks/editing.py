@@ -62,7 +62,7 @@ class EditRequest:
     seed: int = 0
     solver: str = "ddim"
     steps: int = 20
-    guidance_scale: float = 4.0
+    guidance_scale: float = 3.0
     engine: str = CHECKPOINT
 
     def __post_init__(self) -> None:

@@ -76,7 +76,7 @@ class TextToImageRequest:
     seed: int = 0
     solver: str = "ddim"
     steps: int = 20
-    guidance_scale: float = 4.0
+    guidance_scale: float = 3.0
     engine: str = CHECKPOINT
     size: str = AUTO
 

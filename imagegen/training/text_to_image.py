@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from imagegen.checkpoints import Checkpoint
 from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
-from imagegen.data.faces import ATTRIBUTES, faces, kept_out, made_up_faces
+from imagegen.data.faces import ATTRIBUTES, dark_eyes, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import choose_device, picture_noise
 from imagegen.errors import InputError
@@ -46,7 +46,7 @@ WARMUP, COOLDOWN = 0.02, 0.5
 GRADIENT_NORM = 1.0
 EMA_HALF_LIFE = 0.03
 """Of the run so far, so that the average is never held back by its start."""
-PREVIEW_STEPS, PREVIEW_GUIDANCE = 8, 4.0
+PREVIEW_STEPS, PREVIEW_GUIDANCE = 8, 3.0
 PROMPTS = (
     "a smiling young woman with blond hair and glasses",
     "戴眼镜的微笑的金发女士",
@@ -97,7 +97,7 @@ class TextToImageRecipe:
 
     def load_data(self, sources: Sources) -> Pictures:
         people, icons, facts = _training_pictures(sources)
-        captions = _captions(people.labels, facts)
+        captions = _captions(people, facts)
         if (start := _start(sources)) is None:
             self.tokenizer = _tokenizer(captions)
         else:
@@ -112,7 +112,7 @@ class TextToImageRecipe:
         self.prompts = PROMPTS[:2]  # two steps need no full sheet
         autoencoder = FaceAutoencoder().eval().requires_grad_(False)
         people, (icons, facts) = made_up_faces().part(0, 32), made_up_emoji()
-        captions = _captions(people.labels, facts)
+        captions = _captions(people, facts)
         self.tokenizer = _tokenizer(captions)
         return self._prepare(autoencoder, people, icons, facts, captions, torch.device("cpu"))
 
@@ -185,7 +185,7 @@ class TextToImageRecipe:
     def exports(self, sources: Sources) -> list[Export]:
         people, _, facts = _training_pictures(sources)
         start = _start(sources)
-        tokenizer = start.load().tokenizer if start else _tokenizer(_captions(people.labels, facts))
+        tokenizer = start.load().tokenizer if start else _tokenizer(_captions(people, facts))
         parameters = sum(parameter.numel() for parameter in self.average.parameters())
         return [
             Export(
@@ -215,7 +215,8 @@ class TextToImageRecipe:
                     "target": "velocity, all noise levels of the same weight, cosine schedule",
                     "loss": "squared error of the velocity, + that of the mean picture read off the words alone",
                     "captions": f"{CAPTIONS} wordings a picture, half of them Chinese; {UNSAID:.0%} unsaid",
-                    "faces": f"those with {', '.join(HARD_TO_LEARN)} twice, and that said more often",
+                    "faces": f"those with {', '.join(HARD_TO_LEARN)} twice, and that said more often; "
+                    "sunglasses are told from other glasses by the brightness around the eyes",
                     "emoji": f"{EMOJI_SHARE:.0%} of the pictures in a step; those whose names people think of first "
                     f"{WELL_KNOWN_COPIES} times as often",
                     "learning rate": LEARNING_RATE,
@@ -259,13 +260,16 @@ def _training_pictures(sources: Sources) -> tuple[Pictures, Pictures, list[Emoji
     return Pictures(people.pixels[allowed], people.labels[allowed]), icons, facts
 
 
-def _captions(labels: Tensor, facts: Sequence[EmojiFact]) -> list[list[str]]:
+def _captions(people: Pictures, facts: Sequence[EmojiFact]) -> list[list[str]]:
     """`CAPTIONS` wordings of each face and then of each emoji, the same every time."""
     rng = random.Random(0)
     languages = [LANGUAGES[k % len(LANGUAGES)] for k in range(CAPTIONS)]
-    said = [dict(zip(ATTRIBUTES, map(bool, row), strict=True)) for row in labels.tolist()]
+    said = [dict(zip(ATTRIBUTES, map(bool, row), strict=True)) for row in people.labels.tolist()]
     return [
-        *([face_caption(face, language, rng) for language in languages] for face in said),
+        *(
+            [face_caption(labels, language, rng, dark) for language in languages]
+            for labels, dark in zip(said, dark_eyes(people.pixels).tolist(), strict=True)
+        ),
         *([emoji_caption(fact, language, rng) for language in languages] for fact in facts),
     ]
 

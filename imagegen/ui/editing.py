@@ -151,7 +151,7 @@ class _Tab:
         seed = seed_with_dice("edit-")
         with gr.Accordion(T("more"), open=False):
             guidance = Slider(
-                0, words.MAX_GUIDANCE, 4, step=0.5, label=T("diff.guidance"), info=T("words.guidance.info"),
+                0, words.MAX_GUIDANCE, 3, step=0.5, label=T("diff.guidance"), info=T("words.guidance.info"),
                 elem_id="edit-guidance",
             )  # fmt: skip
             negative = gr.Textbox("", label=T("words.negative"), info=T("words.negative.info"), elem_id="edit-negative")

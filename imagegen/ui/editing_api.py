@@ -89,7 +89,7 @@ def add_endpoints(store: ModelStore) -> None:
 
     asked = {
         "prompt": "a smiling person with glasses", "negative_prompt": "", "strength": 0.6, "count": 1, "seed": 0,
-        "solver": "ddim", "steps": 20, "guidance_scale": 4.0, "engine": words.CHECKPOINT,
+        "solver": "ddim", "steps": 20, "guidance_scale": 3.0, "engine": words.CHECKPOINT,
     }  # fmt: skip
     endpoint(edit_image, {**pictures_in("picture"), **fields(**asked)}, picture_out(), JOB)
     asked["strength"] = 1.0

@@ -43,7 +43,7 @@ __all__ = ["build"]
 R = TypeVar("R")
 SHOWN_COUNT = 9
 DECODED_AT_ONCE = 4
-GUIDANCE_STRIP = (0, 1, 2, 4, 6, 8, 12)
+GUIDANCE_STRIP = (0, 1, 2, 3, 5, 8, 12)
 EXAMPLES = {
     "en": (
         "a smiling young woman with blond hair",

@@ -10,6 +10,7 @@ from imagegen.data.captions import (
     MOST_TRAITS,
     NOUNS,
     NOUNS_ZH,
+    SUNGLASSES,
     TRAITS,
     describe,
     emoji_caption,
@@ -54,6 +55,22 @@ def test_a_caption_says_only_what_is_there(language: str) -> None:
         said = said_of(caption, language)
         assert said <= true, caption
         assert 1 <= len(said - {"man", "woman"}) <= MOST_TRAITS, caption
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dark_glasses_are_called_sunglasses(language: str) -> None:
+    labels = {attribute: attribute == "Eyeglasses" for attribute in ATTRIBUTES}
+    dark = (
+        "|".join(w.removesuffix("的") for w in SUNGLASSES.before_zh) if language == "zh" else "sunglasses|dark glasses"
+    )
+    for seed in range(100):
+        assert not re.search(dark, face_caption(labels, language, random.Random(seed)))
+    worn = [face_caption(labels, language, random.Random(seed), dark_glasses=True) for seed in range(200)]
+    assert sum(bool(re.search(dark, caption)) for caption in worn) > 150
+    assert not any("glasses" in said_of(re.sub(dark, "", caption), language) for caption in worn)
+    without = labels | {"Eyeglasses": False}
+    captions = [face_caption(without, language, random.Random(seed), dark_glasses=True) for seed in range(200)]
+    assert not any(re.search(dark, caption) for caption in captions)
 
 
 def test_what_is_hard_to_learn_is_said_more_often() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, SIDE, faces, kept_out, made_up_faces
+from imagegen.data.faces import ATTRIBUTES, KEPT_OUT, SIDE, dark_eyes, faces, kept_out, made_up_faces
 from imagegen.errors import InputError
 
 NAMES = (*ATTRIBUTES[::-1], "Attractive")
@@ -106,3 +106,17 @@ def test_the_given_faces_are_split_as_they_should() -> None:
     root = Path(os.environ["IMAGEGEN_DATA"]) / "celeba64"
     counts = {split: len(faces(root, split)) for split in ("validation", "test")}
     assert counts == {"validation": 1_453, "test": 5_562}
+
+
+def test_sunglasses_are_told_by_the_brightness_around_the_eyes() -> None:
+    bare = torch.full((1, 3, SIDE, SIDE), 160, dtype=torch.uint8)
+    framed, shaded = bare.clone(), bare.clone()
+    for left in (20, 36):
+        framed[..., 30:38, [left, left + 7]] = framed[..., [30, 37], left : left + 8] = 20
+        shaded[..., 30:38, left : left + 8] = 20
+    one_eye = bare.clone()
+    one_eye[..., 30:38, 20:28] = 20
+    faces = torch.cat([bare, framed, one_eye, shaded])
+    assert dark_eyes(faces).tolist() == [False, False, False, True]
+    assert dark_eyes(faces.float() / 255).tolist() == [False, False, False, True]
+    assert dark_eyes(faces // 10).tolist() == [False, False, False, True], "a dim photo"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagegen.data.captions import LANGUAGES, TRAITS, emoji_caption, face_caption, lexicon
+from imagegen.data.captions import LANGUAGES, PARTS_ZH, TRAITS, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import EmojiFact, made_up_emoji
 from imagegen.data.lexicon import Lexicon, pieces
 
@@ -68,6 +68,13 @@ def test_strange_words_are_named_with_the_nearest() -> None:
     assert KNOWN.unknown("戴眼镜的女骑士") == {"女骑士": ("女士", "女人")}
     assert KNOWN.unknown("🦄 שלום") == {"🦄": (), "שלום": ()}
     assert KNOWN.unknown("A SMILING Woman") == {}
+
+
+def test_what_stands_within_words_of_captions_is_known_by_itself() -> None:
+    assert KNOWN.unknown("戴墨镜的、有头发的年轻女士") == {}
+    assert KNOWN.unknown("漂亮的女士") == {"漂亮": ()}
+    spoken = " ".join(KNOWN.chinese - set(PARTS_ZH))
+    assert all(part in spoken for part in PARTS_ZH)
 
 
 def test_an_emoji_that_was_not_taught_is_not_known() -> None:

@@ -3,6 +3,7 @@
 import io
 import math
 import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -135,13 +136,33 @@ def test_a_picture_is_the_same_in_any_batch(store: ModelStore, monkeypatch: pyte
 def test_a_whole_evaluation(store: ModelStore, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_to_image, "STEPS", 1)
     figures = evaluate_text_to_image(store, "sd-mini", sources, COUNT, PAIR_COUNT)
-    assert len(figures) == 3 + len(TRAITS) + len(KEPT_OUT) + 2
+    assert len(figures) == 3 + len(TRAITS) + len(KEPT_OUT) + 2 + 2
     assert all(math.isfinite(figure["value"]) and figure["value"] >= 0 for figure in figures.values())
     assert figures["shown as asked"]["how"].startswith(f"{COUNT} prompts")
     assert figures["shown as asked, Chinese"]["how"].startswith(f"{COUNT // 2} prompts")
     assert figures["shown as asked, Eyeglasses with Blond_Hair"]["how"].startswith(f"{PAIR_COUNT} prompts")
     assert figures["emoji recognised, Chinese"]["how"].startswith("2 names people think of first, nearest of 24 real")
     assert evaluate_text_to_image(store, "sd-mini", sources, COUNT, PAIR_COUNT) == figures
+
+
+def test_dark_glasses_are_counted_where_they_are_drawn(
+    store: ModelStore, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(pipeline: object, prompts: list[str]) -> torch.Tensor:
+        faces = torch.full((len(prompts), 3, 64, 64), 0.2)
+        for face, prompt in zip(faces, prompts, strict=True):
+            if re.search("sunglasses|dark|墨镜|太阳镜", prompt):
+                face[:, 30:38] = -0.9
+        return faces
+
+    everyone = torch.ones(10, len(TRAITS), dtype=torch.bool)
+    monkeypatch.setattr(text_to_image, "draw", drawn)
+    monkeypatch.setattr(text_to_image, "_traits_seen", lambda store, pictures: everyone[: len(pictures)])
+    people, _ = text_to_image._real_faces(sources)
+    figures = text_to_image._glasses_figures(store, "sd-mini", people, 10)
+    assert [figure["value"] for figure in figures.values()] == [1, 0]
+    monkeypatch.setattr(text_to_image, "_traits_seen", lambda store, pictures: ~everyone[: len(pictures)])
+    assert [f["value"] for f in text_to_image._glasses_figures(store, "sd-mini", people, 10).values()] == [0, 0]
 
 
 def test_what_is_drawn_is_named_by_the_real_one_most_like_it() -> None:
