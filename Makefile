@@ -18,7 +18,7 @@ check: $(VENV)/dev  ## style, types, and README tables against the cards
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/python scripts/readme_tables.py --check
 
-bench: $(VENV)/dev  ## every benchmark, as one table; some twenty minutes
+bench: $(VENV)/dev  ## every benchmark, as one table; some five minutes
 	$(BIN)/python benchmarks/all.py
 
 tables: $(VENV)/dev  ## write the README's tables anew from the cards

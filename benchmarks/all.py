@@ -2,7 +2,7 @@
 
 python benchmarks/all.py [NAME ...]
 
-Some twenty minutes on two CPU cores; with names, as `start` and `crowd`, only these. What a benchmark says itself is
+Some five minutes on two CPU cores; with names, as `start` and `crowd`, only these. What a benchmark says itself is
 in the table line by line; one that fails says so, the others go on, and the exit code is 1.
 """
 
