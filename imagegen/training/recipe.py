@@ -10,9 +10,10 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from imagegen.checkpoints import Checkpoint
 from imagegen.data.pictures import Pictures, Sources
 
-__all__ = ["Export", "Recipe", "Step", "follow", "rng_of", "warm_cosine", "young_decay"]
+__all__ = ["Export", "Recipe", "Step", "came_from", "follow", "rng_of", "warm_cosine", "young_decay"]
 
 
 @dataclass(frozen=True)
@@ -164,3 +165,15 @@ def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
 def young_decay(decay: float, index: int) -> float:
     """Of an average at step `index`: less in the first steps, so that it is not held back by its start."""
     return min(decay, (1 + index) / (10 + index))
+
+
+def came_from(start: Checkpoint | None) -> str:
+    """For the card: the checkpoint that a run went on from, and what that one went on from."""
+    if start is None:
+        return "nothing"
+    training = start.card().training
+    steps = training["steps"]  # words where it was stopped
+    steps = steps if isinstance(steps, str) else f"{steps:,}"
+    begun = f"{start.name} of commit {training['commit']}, after {steps} steps of {training['batch']}"
+    earlier = training.get("start", "nothing")
+    return begun if earlier == "nothing" else f"{begun}, which went on from {earlier}"

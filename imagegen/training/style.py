@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imagegen.checkpoints import Checkpoint
 from imagegen.data.photos import made_up_photos, photos
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.data.styles import made_up_styles, squares, styles
@@ -13,7 +14,7 @@ from imagegen.devices import choose_device
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, Objective, distance
-from imagegen.training.recipe import Export, Step, follow, warm_cosine
+from imagegen.training.recipe import Export, Step, came_from, follow, warm_cosine
 
 __all__ = [
     "PHOTOS",
@@ -61,15 +62,17 @@ class FastStyleRecipe:
     """The loss of Gatys et al. at three scales, over photos and styles that never repeat.
 
     Every style is a new crop, half of them recoloured; some are photos, some lie between two styles. Each pair's
-    loss is divided by how far it has to go, so that garish paintings do not outvote the rest.
+    loss is divided by how far it has to go, so that garish paintings do not outvote the rest. It starts from nothing,
+    or goes on from an earlier `style-fast`, given as the third data set.
     """
 
     name = "style-fast"
-    needs: tuple[str, ...] = ("photos", "styles")
+    needs: tuple[str, ...] = ("photos", "styles", "style-fast")
     compiled: tuple[str, ...] = ()
 
     def __init__(self, size: str) -> None:
         self.steps, self.batch, self.side = {"small": (8_000, 8, 128), "large": (12_000, 16, 256)}[size]
+        self.coarse = COARSE
         self.refining, self.refining_side = REFINING[size]
         self.network = FastStyle()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -84,6 +87,10 @@ class FastStyleRecipe:
             squares(styles(sources.root(1), split).values(), PAINTING_SIDE) for split in ("named", "train")
         )
         self.frozen = {"vgg": load_vgg(sources.features), "gallery": Gallery(named, others)}
+        if (start := _start(sources)) is not None:
+            self.coarse = 0.0  # what is coarse has been learned
+            for network in (self.network, self.average):
+                network.load_state_dict(start.load().state_dict())
         return square_photos(sources)
 
     def made_up_data(self) -> Pictures:
@@ -93,7 +100,7 @@ class FastStyleRecipe:
         return unlabelled(squares(made_up_photos(), 64))
 
     def step(self, pictures: Tensor, labels: Tensor, step: Step) -> dict[str, Tensor]:
-        side = self.side // 2 if step.progress < COARSE else self.side
+        side = self.side // 2 if step.progress < self.coarse else self.side
         photos = cut(pictures, side, 1 / 2, step)
         paintings = self._paintings(photos, step)
         mixed, share = step.uniform(2).unbind(1)
@@ -139,6 +146,7 @@ class FastStyleRecipe:
         return self.average.paint(pictures, codes.repeat(2, 1))
 
     def exports(self, sources: Sources) -> list[Export]:
+        start = _start(sources)
         named = styles(sources.root(1), "named")
         trained_on = photos(sources.root(), "train")
         device = choose_device(sources.device)
@@ -164,6 +172,8 @@ class FastStyleRecipe:
                 data=f"{PHOTOS}; {len(named)} paintings in the public domain; 80 paintings and textures of mixed terms",
                 licence="other",
                 details={
+                    "start": came_from(start),
+                    "side": f"{self.side} pixels{'' if start else f', half of that for {COARSE:.0%} of the steps'}",
                     "loss": f"content relu3_1 + {STYLE_WEIGHT:g} x Gram relu1_1, relu2_1, relu3_1 of VGG-19, at three "
                     "scales, over that of the unchanged photo",
                     "learning rate": f"{LEARNING_RATE} to 0",
@@ -173,6 +183,12 @@ class FastStyleRecipe:
                 },
             )
         ]
+
+
+def _start(sources: Sources) -> Checkpoint | None:
+    """The checkpoint to go on from, where one was given."""
+    folder = sources.root(2)
+    return None if folder is None else Checkpoint(folder)
 
 
 class Gallery(nn.Module):

@@ -27,7 +27,7 @@ from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import BOS, EOS, LENGTH, TextToImage, make_pipeline, make_tokenizer, token_ids
 from imagegen.store import ModelStore
 from imagegen.training.diffusion import denoising_loss, latents_of
-from imagegen.training.recipe import Export, Step, follow
+from imagegen.training.recipe import Export, Step, came_from, follow
 
 __all__ = ["PROMPTS", "TextToImageRecipe"]
 
@@ -208,7 +208,7 @@ class TextToImageRecipe:
                 "from Unicode CLDR",
                 licence="other",
                 details={
-                    "start": _described(start),
+                    "start": came_from(start),
                     "parameters": f"{parameters / 1e6:.1f} M beside the autoencoder",
                     "latents": " x ".join(map(str, self.model.latent)),
                     "tokens": len(tokenizer),
@@ -234,16 +234,6 @@ def _start(sources: Sources) -> Checkpoint | None:
     """The checkpoint to go on from, where one was given."""
     folder = sources.root(2)
     return None if folder is None else Checkpoint(folder)
-
-
-def _described(start: Checkpoint | None) -> str:
-    if start is None:
-        return "nothing"
-    training = start.card().training
-    steps = training["steps"]  # words where it was stopped
-    steps = steps if isinstance(steps, str) else f"{steps:,}"
-    begun = f"{start.name} of commit {training['commit']}, after {steps} steps of {training['batch']}"
-    return begun if training["start"] == "nothing" else f"{begun}, which went on from {training['start']}"
 
 
 def _hard_to_learn(labels: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imagegen.cards import Card
-from imagegen.checkpoints import write_checkpoint
+from imagegen.checkpoints import Checkpoint, write_checkpoint
 from imagegen.data.photos import made_up_photos
 from imagegen.data.pictures import Sources
 from imagegen.data.styles import made_up_styles, squares, styles
@@ -167,11 +167,7 @@ def test_the_checkpoint_knows_the_named_styles(
     monkeypatch.setitem(style.REFINING, "small", (6, 64))
     recipe = build("style-fast", "small", seed=0)
     recipe.networks["average"].half().float().eval()
-    for i, photo in enumerate(made_up_photos()[:3]):
-        (tmp_path / "photos").mkdir(exist_ok=True)
-        photo.save(tmp_path / "photos" / f"{i}.png")
-    vgg = Vgg19("relu3_1").state_dict()
-    save_file({key.replace("layers.relu", "conv"): tensor for key, tensor in vgg.items()}, tmp_path / VGG_FILE)
+    made_up_sources(tmp_path)
     (export,) = recipe.exports(Sources((tmp_path / "photos", styles_root), tmp_path))
     assert "non-commercial" in export.summary
     assert [*export.assets] == ["hokusai-great-wave-1831", "monet-water-lilies-1919"]
@@ -184,6 +180,43 @@ def test_the_checkpoint_knows_the_named_styles(
     lilies = squares([styles(styles_root, "named")["monet-water-lilies-1919"]], 64) / 127.5 - 1
     own, code = network.encode(lilies)[0], store.asset("style-fast", "monet-water-lilies-1919")
     assert 0 < (code - own).norm() < own.norm()
+    assert export.details["start"] == "nothing"
+    assert "half of that" in export.details["side"]
+
+
+def made_up_sources(folder: Path) -> None:
+    """Three photos, and a VGG-19 that has learned nothing."""
+    (folder / "photos").mkdir()
+    for i, photo in enumerate(made_up_photos()[:3]):
+        photo.save(folder / "photos" / f"{i}.png")
+    vgg = Vgg19("relu3_1").state_dict()
+    save_file({key.replace("layers.relu", "conv"): tensor for key, tensor in vgg.items()}, folder / VGG_FILE)
+
+
+def test_fast_style_goes_on_from_an_earlier_one(
+    styles_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = Sources((tmp_path / "photos", styles_root, tmp_path / "style-fast"), tmp_path)
+    made_up_sources(tmp_path)
+    earlier = FastStyle().eval()
+    config = {"class": "style.FastStyle", "args": {}}
+    card = Card("Made up.", "other", "noise", {"commit": "abc", "steps": 1_000, "batch": 8})
+    pictures = {"photos": torch.zeros(1, 3, 64, 64), "paintings": torch.zeros(1, 3, 64, 64)}
+    write_checkpoint(tmp_path / "style-fast", earlier, config, card, pictures, {})
+    monkeypatch.setitem(style.REFINING, "small", (1, 32))
+    recipe = build("style-fast", "small", seed=0)
+    recipe.load_data(sources)
+    shipped = Checkpoint(tmp_path / "style-fast").load().state_dict()
+    for network in recipe.networks.values():
+        assert all(torch.equal(tensor, shipped[key]) for key, tensor in network.state_dict().items())
+    sides: list[int] = []
+    monkeypatch.setattr(style, "cut", lambda pictures, side, *_: sides.append(side) or pictures[..., :64, :64])
+    recipe.step(torch.zeros(4, 3, 64, 64), torch.zeros(4), a_step(0, batch=4))
+    assert sides[0] == recipe.side == 128
+    monkeypatch.setattr(style, "PHOTO_SIDE", 32)
+    (export,) = recipe.exports(sources)
+    assert export.details["start"] == "style-fast of commit abc, after 1,000 steps of 8"
+    assert export.details["side"] == "128 pixels"
 
 
 def test_refined_codes_paint_nearer_to_their_paintings() -> None:

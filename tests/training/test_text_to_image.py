@@ -30,7 +30,7 @@ from imagegen.training import text_to_image
 from imagegen.training.diffusion import denoising_loss
 from imagegen.training.loop import Options, train
 from imagegen.training.publish import publish
-from imagegen.training.recipe import Step
+from imagegen.training.recipe import Step, came_from
 from imagegen.training.recipes import build
 from imagegen.training.run import Run
 from imagegen.training.text_to_image import CAPTIONS, EMOJI_SHARE, PROMPTS, WELL_KNOWN_COPIES, TextToImageRecipe
@@ -138,7 +138,7 @@ def test_a_start_that_was_stopped_says_so(tmp_path: Path) -> None:
     model = FaceAutoencoder(**args).eval()
     config = {"class": "autoencoder.FaceAutoencoder", "args": args}
     write_checkpoint(tmp_path / "sd-mini", model, config, card, {"x": torch.zeros(1, 3, 64, 64)}, {})
-    said = text_to_image._described(Checkpoint(tmp_path / "sd-mini"))
+    said = came_from(Checkpoint(tmp_path / "sd-mini"))
     assert said == "sd-mini of commit abc, after 5 of 10 planned steps of 8"
 
 
