@@ -19,6 +19,7 @@ __all__ = [
     "TRAITS",
     "Trait",
     "describe",
+    "disturbed",
     "emoji_caption",
     "face_caption",
     "lexicon",
@@ -36,6 +37,10 @@ AS_LIST = 0.15
 """Share of captions that are a list of words, as people type them too."""
 AGE_IN_NOUN = 0.3
 """Share of captions with age and sex that say both in one word, such as "girl"."""
+ASKED = 0.15
+"""Share of captions that are asked for, as of a painter: "draw me a smiling man"."""
+PRAISED, COUNTED = 0.15, 0.3
+"""Shares of emoji that are called cute or the like, and in Chinese counted: 一只猫."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +185,67 @@ NOUNS_ZH = {
     "older woman": ("老太太", "老奶奶"),
 }
 FRAMES = ("{}", "{}", "{}", "a photo of {}", "a portrait of {}", "a picture of {}", "photo: {}")
+ASKS = (
+    "draw {}",
+    "draw me {}",
+    "please draw {}",
+    "can you draw {}?",
+    "show me {}",
+    "paint {}",
+    "make {}",
+    "create an image of {}",
+    "generate a picture of {}",
+    "i want {}",
+    "{}, please",
+)
+ASKS_ZH = (
+    "画{}",
+    "请画{}",
+    "给我画{}",
+    "帮我画{}",
+    "画一张{}",
+    "给我看{}",
+    "我想要{}",
+    "请生成{}",
+    "给我一张{}的图片",
+    "生成一张{}的图片",
+    "来一张{}的图",
+    "{}，谢谢",
+)
 FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
-PARTS_ZH = ("的", "有", "留", "留着", "戴", "戴着", "涂", "涂着", "头发", "胡子")
+PARTS_ZH = (
+    "的",
+    "有",
+    "留",
+    "留着",
+    "戴",
+    "戴着",
+    "涂",
+    "涂着",
+    "头发",
+    "胡子",
+    "帽子",
+    "眼镜",
+    "墨镜",
+    "太阳镜",
+    "耳环",
+)
 """Words within those above: of a caption that holds 戴眼镜的, all three have been read."""
-EMOJI_FRAMES = ("an emoji of {}", "{} emoji", "emoji: {}", "an icon of {}", "{}")
-EMOJI_FRAMES_ZH = ("{}的表情符号", "{}表情", "一个{}的表情", "表情：{}", "{}图标", "{}")
+EMOJI_FRAMES = (
+    "an emoji of {}",
+    "{} emoji",
+    "emoji: {}",
+    "an icon of {}",
+    "{}",
+    "{}",
+    "a picture of {}",
+    "a drawing of {}",
+)
+EMOJI_FRAMES_ZH = ("{}的表情符号", "{}表情", "一个{}的表情", "表情：{}", "{}图标", "{}", "{}", "{}的图片")
+PRAISE = ("cute", "nice", "beautiful", "lovely", "funny", "cool", "colorful", "simple")
+PRAISE_ZH = ("可爱的", "漂亮的", "美丽的", "好看的", "好玩的", "简单的")
+COUNTS = tuple(f"一{measure}" for measure in "个个只只棵朵位张条头匹辆架座颗枚幅片杯碗双块把件本束")
+"""One of something, by words that depend on what it is; which goes with what is not known here."""
 STYLED_FRAMES = ("{style} emoji: {}", "{style} emoji of {}", "{}, {style} style")
 STYLED_FRAMES_ZH = ("{style}表情：{}", "{style}风格的{}", "{}，{style}风格")
 
@@ -207,7 +268,7 @@ def face_caption(labels: Mapping[str, bool], language: str, rng: random.Random, 
     others = [trait for trait in traits if not _is_sex(trait)]
     # A weighted sample: the greatest of random keys (Efraimidis and Spirakis 2006).
     others.sort(key=lambda trait: rng.random() ** (1 / HARD_TO_LEARN.get(trait.name, 1)), reverse=True)
-    return describe(sex + others[: rng.randint(1, MOST_TRAITS)], language, rng)
+    return _asked(describe(sex + others[: rng.randint(1, MOST_TRAITS)], language, rng), language, rng)
 
 
 def describe(traits: Iterable[Trait], language: str, rng: random.Random) -> str:
@@ -232,6 +293,8 @@ def describe(traits: Iterable[Trait], language: str, rng: random.Random) -> str:
 def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
     """A caption of an emoji: its name, at times with keywords, with keywords alone, or with the set that drew it.
 
+    The name may have a word of praise or a counting word before it, which say nothing.
+
     Args:
         language: `en` or `zh`.
     """
@@ -239,14 +302,35 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
     name, keywords = (fact.name_zh, fact.keywords_zh) if chinese else (fact.name, fact.keywords)
     others = [word for word in keywords if word != name]
     some = rng.sample(others, min(len(others), rng.randint(1, 3)))
-    named = name if chinese or rng.random() < 0.5 else _with_article(name)
+    if rng.random() < PRAISED:
+        name = rng.choice(PRAISE_ZH) + name if chinese else f"{rng.choice(PRAISE)} {name}"
+    if chinese:
+        named = rng.choice(COUNTS) + name if rng.random() < COUNTED else name
+    else:
+        named = name if rng.random() < 0.5 else _with_article(name)
     words = rng.choices(([named], [named, *some], some or [named]), weights=(7, 2, 1))[0]
     styled = rng.random() < 0.25
     if chinese:
         frame = rng.choice(STYLED_FRAMES_ZH if styled else EMOJI_FRAMES_ZH)
     else:
         frame = rng.choice(STYLED_FRAMES if styled else EMOJI_FRAMES)
-    return frame.format(("、" if chinese else ", ").join(words), style=fact.set)
+    return _asked(frame.format(("、" if chinese else ", ").join(words), style=fact.set), language, rng)
+
+
+def disturbed(caption: str, language: str, rng: random.Random) -> str:
+    """The caption with one made-up word in it, as people's prompts hold words that were never taught.
+
+    What is true of the rest stays true, so that a network learns to draw the rest all the same.
+    """
+    if language == "zh":
+        word = "".join(chr(rng.randrange(0x4E00, 0x9FA6)) for _ in range(rng.randint(1, 3)))
+        places = [0, len(caption), *(i + 1 for i, letter in enumerate(caption) if letter in "的，、")]
+        at = rng.choice(places)
+        return caption[:at] + word + rng.choice(("", "的")) + caption[at:]
+    word = "".join(rng.choice("bcdfghklmnprstvw") + rng.choice("aeiou") for _ in range(rng.randint(2, 4)))
+    words = caption.split(" ")
+    words.insert(rng.randint(0, len(words)), rng.choice((word, word, f"with {word}", f"{word},")))
+    return " ".join(words)
 
 
 def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
@@ -257,14 +341,20 @@ def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
             *(trait.before + trait.after + trait.before_zh for trait in (*TRAITS, SUNGLASSES)),
             *NOUNS.values(),
             *NOUNS_ZH.values(),
-            (*FRAMES, *FRAMES_ZH, *EMOJI_FRAMES, *EMOJI_FRAMES_ZH),
-            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, "an", "and", *PARTS_ZH),
+            (*FRAMES, *FRAMES_ZH, *EMOJI_FRAMES, *EMOJI_FRAMES_ZH, *ASKS, *ASKS_ZH),
+            (*STYLED_FRAMES, *STYLED_FRAMES_ZH, *PRAISE, *PRAISE_ZH, *COUNTS, "an", "and", "和", *PARTS_ZH),
         )
         for word in options
     ]
     about_emoji = [w for f in facts for w in (f.set, f.name, *f.keywords, f.name_zh, *f.keywords_zh)]
     bare = [word.removesuffix("的") for word in about_faces]  # as in a list of words
     return Lexicon.of(text.replace("{style}", "").replace("{}", " ") for text in (*about_faces, *bare, *about_emoji))
+
+
+def _asked(caption: str, language: str, rng: random.Random) -> str:
+    if rng.random() >= ASKED:
+        return caption
+    return rng.choice(ASKS_ZH if language == "zh" else ASKS).format(caption)
 
 
 def _is_sex(trait: Trait) -> bool:
@@ -288,9 +378,15 @@ def _describe_en(noun: str, words: Sequence[str], rng: random.Random) -> str:
 
 
 def _describe_zh(noun: str, words: Sequence[str], rng: random.Random) -> str:
+    """Words that end in 的 come first; of two that are worn, one 戴 may do for both: 戴帽子和眼镜的男士."""
     if rng.random() < AS_LIST:
-        return rng.choice("，、").join([noun, *(word.removesuffix("的") for word in words)])
+        return rng.choice("，、和").join([noun, *(word.removesuffix("的") for word in words)])
     ordered = sorted(words, key=lambda word: not word.endswith("的"))
+    worn = [word for word in words if word.startswith("戴")]
+    if len(worn) == 2 and rng.random() < 0.5:
+        first, second = worn
+        both = f"{first.removesuffix('的')}和{second.removeprefix('戴').removeprefix('着')}"
+        ordered = [both, *(word for word in ordered if word not in worn)]
     return rng.choice(FRAMES_ZH).format("".join([*ordered, noun]))
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imagegen.checkpoints import Checkpoint
-from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, emoji_caption, face_caption, lexicon
+from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, disturbed, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, dark_eyes, faces, kept_out, made_up_faces
 from imagegen.data.pictures import Pictures, Sources
@@ -34,6 +34,8 @@ __all__ = ["PROMPTS", "TextToImageRecipe"]
 AUTOENCODER = "face-autoencoder"
 CAPTIONS = 8
 """Wordings of each picture to choose from, every other one Chinese."""
+DISTURBED = 0.12
+"""Share of the captions that hold a word which says nothing of the picture."""
 EMOJI_SHARE = 1 / 2
 """Of the pictures in a step, about."""
 WELL_KNOWN_COPIES = 8
@@ -255,12 +257,19 @@ def _captions(people: Pictures, facts: Sequence[EmojiFact]) -> list[list[str]]:
     rng = random.Random(0)
     languages = [LANGUAGES[k % len(LANGUAGES)] for k in range(CAPTIONS)]
     said = [dict(zip(ATTRIBUTES, map(bool, row), strict=True)) for row in people.labels.tolist()]
-    return [
+    plain = [
         *(
             [face_caption(labels, language, rng, dark) for language in languages]
             for labels, dark in zip(said, dark_eyes(people.pixels).tolist(), strict=True)
         ),
         *([emoji_caption(fact, language, rng) for language in languages] for fact in facts),
+    ]
+    return [
+        [
+            disturbed(caption, language, rng) if rng.random() < DISTURBED else caption
+            for caption, language in zip(captions, languages, strict=True)
+        ]
+        for captions in plain
     ]
 
 

@@ -33,6 +33,7 @@ def said_of(caption: str, language: str) -> set[str]:
     for trait in TRAITS:
         if language == "zh":
             words = [word.removesuffix("的") for word in trait.before_zh]
+            words += [f"和{word.lstrip('头戴着')}" for word in words if "戴" in word]
             words += [noun for key, nouns in NOUNS_ZH.items() if trait.name in key.split() for noun in nouns]
             text = caption.replace("年轻女", "年轻的女") if trait.name == "young" else caption
             hit = any(word in text for word in words)
