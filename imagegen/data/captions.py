@@ -23,6 +23,7 @@ __all__ = [
     "emoji_caption",
     "face_caption",
     "lexicon",
+    "negations",
     "traits_of",
 ]
 
@@ -213,6 +214,8 @@ ASKS_ZH = (
     "{}，谢谢",
 )
 FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
+NEGATIONS = frozenset(("no", "not", "without", "不", "没", "没有", "无"))
+PEOPLE = frozenset(noun for nouns in (*NOUNS.values(), *NOUNS_ZH.values()) for noun in nouns) - {"face"}
 PARTS_ZH = (
     "的",
     "有",
@@ -315,6 +318,15 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
     else:
         frame = rng.choice(STYLED_FRAMES if styled else EMOJI_FRAMES)
     return _asked(frame.format(("、" if chinese else ", ").join(words), style=fact.set), language, rng)
+
+
+def negations(words: Iterable[str]) -> tuple[str, ...]:
+    """Of a prompt's words in lower case those that deny, where it is about a person.
+
+    Captions say what is there and never what is not; a few emoji are called so, such as `no entry`.
+    """
+    said = list(words)
+    return tuple(word for word in said if word in NEGATIONS) if PEOPLE & {*said} else ()
 
 
 def disturbed(caption: str, language: str, rng: random.Random) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagegen.data.captions import lexicon
+from imagegen.data.captions import lexicon, negations
 from imagegen.data.lexicon import Lexicon
 from imagegen.devices import SEEDS, generators
 from imagegen.engines.engine import AUTO, Engine, Painted
@@ -233,12 +233,14 @@ class Reading:
         tokens: with the start and the end.
         cut_off: what is beyond the last token that fits.
         unknown: words that it was never taught, each with those it knows that look most like it.
+        negations: words that deny, of a prompt for a face, which may not help.
     """
 
     words: tuple[str, ...]
     tokens: tuple[Token, ...]
     cut_off: str
     unknown: dict[str, tuple[str, ...]]
+    negations: tuple[str, ...] = ()
 
     def heat(self, attention: Tensor) -> Tensor:
         """Attention to each token (N, LENGTH, h, w) -> to each word, (N, words, h, w)."""
@@ -268,6 +270,8 @@ def read(prompt: str, store: ModelStore, engine: Engine | None = None) -> Readin
         for first, last in places
     ]
     kept = sorted({word for word in words if word is not None})  # a sign between two letters may have no token
+    denying = () if engine else negations(prompt[slice(*span)].lower() for span in spans)
+    strange = {} if engine else known.unknown(prompt[:end])
     return Reading(
         words=tuple(prompt[slice(*spans[word])] for word in kept),
         tokens=tuple(
@@ -279,7 +283,8 @@ def read(prompt: str, store: ModelStore, engine: Engine | None = None) -> Readin
             for id, place, word in zip(ids, places, words, strict=True)
         ),
         cut_off=prompt[end:].strip(),
-        unknown={} if engine else known.unknown(prompt[:end]),
+        unknown={word: near for word, near in strange.items() if word not in denying},
+        negations=denying,
     )
 
 

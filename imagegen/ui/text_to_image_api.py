@@ -48,7 +48,8 @@ def add_endpoints(store: ModelStore) -> None:
         Returns:
             Now and then one PNG with what the network takes the pictures to be, three in a row, and where it stands;
             the last is the result, with its recipe, the words that the model was never taught (each with those
-            it knows that look most like it), and what of the prompt was too long to be read.
+            it knows that look most like it), those that deny and may not help, and what of the prompt was too
+            long to be read.
         """
         request = task.TextToImageRequest(
             prompt, negative_prompt, count, seed, solver, steps, guidance_scale, engine, size
@@ -73,7 +74,12 @@ def told(steps: Iterator[Any], reading: task.Reading, recipe: Recipe, store: Mod
         pictures = grid(to_pictures(images), COLUMNS, gap=0)
         about: dict[str, Any] = {"step": step.index, "of": step.total, "timestep": step.timestep}
         if done:
-            about |= {"recipe": asdict(recipe), "unknown": reading.unknown, "cut_off": reading.cut_off}
+            about |= {
+                "recipe": asdict(recipe),
+                "unknown": reading.unknown,
+                "negations": reading.negations,
+                "cut_off": reading.cut_off,
+            }
             yield handed_over(to_png(pictures, recipe), "pictures.png", about)
         else:
             yield handed_over(plain_png(pictures), "preview.png", about)

@@ -103,6 +103,7 @@ def notes(reading: task.Reading) -> dict[str, Any]:
         "tokens": [[token.id, token.text, token.word] for token in reading.tokens],
         "cut": reading.cut_off,
         "unknown": [[word, list(near)] for word, near in reading.unknown.items()],
+        "negations": list(reading.negations),
     }
 
 

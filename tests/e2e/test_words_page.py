@@ -116,7 +116,7 @@ def test_a_run_starts_by_itself_and_each_words_attention_can_be_watched(tab: Pag
 
 
 def test_nine_pictures_one_of_which_is_watched_taken_and_reopened(tab: Page, visitor: Visitor, tmp_path: Path) -> None:
-    tab.locator("#words-prompt textarea").fill("a smilling woman, 戴眼镜的, " + "sun " * 80)
+    tab.locator("#words-prompt textarea").fill("a smilling woman, no 戴眼镜的, " + "sun " * 80)
     set_number(tab, "words-count", 9)
     set_number(tab, "words-guidance", 2.5)
     tab.locator("#words-seed input").fill("12")
@@ -131,6 +131,7 @@ def test_nine_pictures_one_of_which_is_watched_taken_and_reopened(tab: Page, vis
     expect(notes.first).to_have_text(
         "It was never taught “smilling”; what it knows that looks most like it: smiling, smile."
     )
+    expect(notes.nth(1)).to_contain_text("so “no” may not help")
     expect(notes.last).to_contain_text("Only 75 tokens fit. Not read: “sun")
     first = large(tab)
     thumbs.nth(4).click()

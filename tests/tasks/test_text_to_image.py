@@ -211,6 +211,22 @@ def test_a_strange_word_that_is_not_read_is_not_named(store: ModelStore) -> None
 
 
 @pytest.mark.parametrize(
+    ("prompt", "denying"),
+    [
+        ("A woman WITHOUT glasses", ("without",)),
+        ("不戴眼镜、没有胡子的男人", ("不", "没")),
+        ("no entry", ()),
+        ("a face without mouth", ()),
+        ("a smiling woman", ()),
+    ],
+)
+def test_what_is_said_not_to_be_there_is_noticed(prompt: str, denying: tuple[str, ...], store: ModelStore) -> None:
+    reading = read(prompt, store)
+    assert reading.negations == denying
+    assert not set(denying) & set(reading.unknown)
+
+
+@pytest.mark.parametrize(
     "prompt", ["", "🦄" * 100, "שלום עולם", "日本の猫", "<|endoftext|>", "a\u0301" * 200, "=" * 1000]
 )
 def test_row_15_any_text_at_all_is_a_picture(prompt: str, store: ModelStore) -> None:

@@ -57,11 +57,12 @@ def test_a_prompt_without_words_has_a_film_too(store: ModelStore) -> None:
 
 def test_notes_tell_how_the_prompt_was_read() -> None:
     tokens = (Token(0, "<|startoftext|>", None), Token(9, "suns", 0))
-    notes = views.notes(Reading(("suns",), tokens, "the rest", {"suns": ("sun",), "龙": ()}))
+    notes = views.notes(Reading(("suns",), tokens, "the rest", {"suns": ("sun",), "龙": ()}, ("no",)))
     assert notes == {
         "tokens": [[0, "<|startoftext|>", None], [9, "suns", 0]],
         "cut": "the rest",
         "unknown": [["suns", ["sun"]], ["龙", []]],
+        "negations": ["no"],
     }
 
 

@@ -132,6 +132,7 @@ function buttons() {
 function notes() {
   const said = value.unknown.map(([strange, near]) => node("p", { class: "note" },
     near.length ? t("painting.unknown.near", { word: strange, near: near.join(t("painting.or")) }) : t("painting.unknown", { word: strange })));
+  if (value.negations.length) said.push(node("p", { class: "note" }, t("painting.negations", { words: value.negations.join(t("painting.or")) })));
   if (value.cut) said.push(node("p", { class: "note" }, t("painting.cut", { text: value.cut })));
   return said;
 }
