@@ -39,9 +39,9 @@ AS_LIST = 0.15
 AGE_IN_NOUN = 0.3
 """Share of captions with age and sex that say both in one word, such as "girl"."""
 ASKED = 0.15
-"""Share of captions that are asked for, as of a painter: "draw me a smiling man"."""
-PRAISED, COUNTED = 0.15, 0.3
-"""Shares of emoji that are called cute or the like, and in Chinese counted: 一只猫."""
+"""Share of captions in words as to a painter: "draw me a smiling man"."""
+PRAISED, COUNTED = 0.15, 0.4
+"""Shares of the captions of emoji that call it cute or the like, and in Chinese count it: 一只猫."""
 
 
 @dataclass(frozen=True)
@@ -271,15 +271,16 @@ def face_caption(labels: Mapping[str, bool], language: str, rng: random.Random, 
     others = [trait for trait in traits if not _is_sex(trait)]
     # A weighted sample: the greatest of random keys (Efraimidis and Spirakis 2006).
     others.sort(key=lambda trait: rng.random() ** (1 / HARD_TO_LEARN.get(trait.name, 1)), reverse=True)
-    return _asked(describe(sex + others[: rng.randint(1, MOST_TRAITS)], language, rng), language, rng)
+    return describe(sex + others[: rng.randint(1, MOST_TRAITS)], language, rng, rng.random() < ASKED)
 
 
-def describe(traits: Iterable[Trait], language: str, rng: random.Random) -> str:
+def describe(traits: Iterable[Trait], language: str, rng: random.Random, asked: bool = False) -> str:
     """A face with these traits, in one of many wordings and orders: `a smiling woman with glasses`.
 
     Args:
         traits: not both of a pair such as young and older.
         language: `en` or `zh`.
+        asked: as one asks a painter.
     """
     said = {trait.name: trait for trait in traits}
     noun = next((name for name in ("man", "woman") if name in said), "")
@@ -289,8 +290,10 @@ def describe(traits: Iterable[Trait], language: str, rng: random.Random) -> str:
     others = [trait for trait in said.values() if trait.name not in noun.split()]
     rng.shuffle(others)
     if language == "zh":
-        return _describe_zh(rng.choice(NOUNS_ZH[noun]), [rng.choice(trait.before_zh) for trait in others], rng)
-    return _describe_en(rng.choice(NOUNS[noun]), [rng.choice(trait.before + trait.after) for trait in others], rng)
+        noun, words = rng.choice(NOUNS_ZH[noun]), [rng.choice(trait.before_zh) for trait in others]
+        return _describe_zh(noun, words, ASKS_ZH if asked else FRAMES_ZH, rng)
+    noun, words = rng.choice(NOUNS[noun]), [rng.choice(trait.before + trait.after) for trait in others]
+    return _describe_en(noun, words, ASKS if asked else FRAMES, rng)
 
 
 def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
@@ -307,17 +310,15 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
     some = rng.sample(others, min(len(others), rng.randint(1, 3)))
     if rng.random() < PRAISED:
         name = rng.choice(PRAISE_ZH) + name if chinese else f"{rng.choice(PRAISE)} {name}"
+    styled, asked = rng.random() < 0.25, rng.random() < ASKED
     if chinese:
-        named = rng.choice(COUNTS) + name if rng.random() < COUNTED else name
+        frame = rng.choice(STYLED_FRAMES_ZH if styled else ASKS_ZH if asked else EMOJI_FRAMES_ZH)
+        named = rng.choice(COUNTS) + name if "一" not in frame and rng.random() < COUNTED else name
     else:
+        frame = rng.choice(STYLED_FRAMES if styled else ASKS if asked else EMOJI_FRAMES)
         named = name if rng.random() < 0.5 else _with_article(name)
     words = rng.choices(([named], [named, *some], some or [named]), weights=(7, 2, 1))[0]
-    styled = rng.random() < 0.25
-    if chinese:
-        frame = rng.choice(STYLED_FRAMES_ZH if styled else EMOJI_FRAMES_ZH)
-    else:
-        frame = rng.choice(STYLED_FRAMES if styled else EMOJI_FRAMES)
-    return _asked(frame.format(("、" if chinese else ", ").join(words), style=fact.set), language, rng)
+    return frame.format(("、" if chinese else ", ").join(words), style=fact.set)
 
 
 def negations(words: Iterable[str]) -> tuple[str, ...]:
@@ -329,13 +330,18 @@ def negations(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for word in said if word in NEGATIONS) if PEOPLE & {*said} else ()
 
 
-def disturbed(caption: str, language: str, rng: random.Random) -> str:
+def disturbed(caption: str, language: str, characters: Sequence[str], rng: random.Random) -> str:
     """The caption with one made-up word in it, as people's prompts hold words that were never taught.
 
     What is true of the rest stays true, so that a network learns to draw the rest all the same.
+
+    Args:
+        language: `en` or `zh`.
+        characters: that Chinese captions are written in; half of a made-up word is of these.
     """
     if language == "zh":
-        word = "".join(chr(rng.randrange(0x4E00, 0x9FA6)) for _ in range(rng.randint(1, 3)))
+        letters = [rng.choice((chr(rng.randrange(0x4E00, 0x9FA6)), rng.choice(characters))) for _ in range(3)]
+        word = "".join(letters[: rng.randint(1, 3)])
         places = [0, len(caption), *(i + 1 for i, letter in enumerate(caption) if letter in "的，、")]
         at = rng.choice(places)
         return caption[:at] + word + rng.choice(("", "的")) + caption[at:]
@@ -363,17 +369,11 @@ def lexicon(facts: Iterable[EmojiFact]) -> Lexicon:
     return Lexicon.of(text.replace("{style}", "").replace("{}", " ") for text in (*about_faces, *bare, *about_emoji))
 
 
-def _asked(caption: str, language: str, rng: random.Random) -> str:
-    if rng.random() >= ASKED:
-        return caption
-    return rng.choice(ASKS_ZH if language == "zh" else ASKS).format(caption)
-
-
 def _is_sex(trait: Trait) -> bool:
     return trait.attribute == "Male"
 
 
-def _describe_en(noun: str, words: Sequence[str], rng: random.Random) -> str:
+def _describe_en(noun: str, words: Sequence[str], frames: Sequence[str], rng: random.Random) -> str:
     """Words that begin with a preposition follow the noun, those of the same preposition together."""
     if rng.random() < AS_LIST:
         return ", ".join([noun, *(_split(word)[1] for word in words)])
@@ -386,20 +386,20 @@ def _describe_en(noun: str, words: Sequence[str], rng: random.Random) -> str:
         else:
             before.append(rest)
     phrase = [_with_article(" ".join([*before, noun])), *(f"{key} {_listed(rest)}" for key, rest in after.items())]
-    return rng.choice(FRAMES).format(" ".join(phrase))
+    return rng.choice(frames).format(" ".join(phrase))
 
 
-def _describe_zh(noun: str, words: Sequence[str], rng: random.Random) -> str:
-    """Words that end in 的 come first; of two that are worn, one 戴 may do for both: 戴帽子和眼镜的男士."""
+def _describe_zh(noun: str, words: Sequence[str], frames: Sequence[str], rng: random.Random) -> str:
+    """Words that end in 的 come first; of two that are worn, one 戴 may do for both: 戴帽子和耳环的女士."""
     if rng.random() < AS_LIST:
-        return rng.choice("，、和").join([noun, *(word.removesuffix("的") for word in words)])
+        return rng.choice("，、").join([noun, *(word.removesuffix("的") for word in words)])
     ordered = sorted(words, key=lambda word: not word.endswith("的"))
     worn = [word for word in words if word.startswith("戴")]
     if len(worn) == 2 and rng.random() < 0.5:
         first, second = worn
         both = f"{first.removesuffix('的')}和{second.removeprefix('戴').removeprefix('着')}"
         ordered = [both, *(word for word in ordered if word not in worn)]
-    return rng.choice(FRAMES_ZH).format("".join([*ordered, noun]))
+    return rng.choice(frames).format("".join([*ordered, noun]))
 
 
 def _split(word: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-__all__ = ["Lexicon", "Span", "pieces"]
+__all__ = ["CHINESE", "Lexicon", "Span", "pieces"]
 
 Span = tuple[int, int]
 """Where a word begins in a text, and one past its end."""

@@ -167,13 +167,13 @@ def young_decay(decay: float, index: int) -> float:
     return min(decay, (1 + index) / (10 + index))
 
 
-def came_from(start: Checkpoint | None) -> str:
+def came_from(name: str, start: Checkpoint | None) -> str:
     """For the card: the checkpoint that a run went on from, and what that one went on from."""
     if start is None:
         return "nothing"
     training = start.card().training
     steps = training["steps"]  # words where it was stopped
     steps = steps if isinstance(steps, str) else f"{steps:,}"
-    begun = f"{start.name} of commit {training['commit']}, after {steps} steps of {training['batch']}"
+    begun = f"{name} of commit {training['commit']}, after {steps} steps of {training['batch']}"
     earlier = training.get("start", "nothing")
     return begun if earlier == "nothing" else f"{begun}, which went on from {earlier}"

@@ -172,7 +172,7 @@ class FastStyleRecipe:
                 data=f"{PHOTOS}; {len(named)} paintings in the public domain; 80 paintings and textures of mixed terms",
                 licence="other",
                 details={
-                    "start": came_from(start),
+                    "start": came_from(self.name, start),
                     "side": f"{self.side} pixels{'' if start else f', half of that for {COARSE:.0%} of the steps'}",
                     "loss": f"content relu3_1 + {STYLE_WEIGHT:g} x Gram relu1_1, relu2_1, relu3_1 of VGG-19, at three "
                     "scales, over that of the unchanged photo",

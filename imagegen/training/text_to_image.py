@@ -20,6 +20,7 @@ from imagegen.checkpoints import Checkpoint
 from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, disturbed, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, dark_eyes, faces, kept_out, made_up_faces
+from imagegen.data.lexicon import CHINESE
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.devices import choose_device, picture_noise
 from imagegen.errors import InputError
@@ -133,7 +134,7 @@ class TextToImageRecipe:
         are repeated to their share.
         """
         self.frozen["autoencoder"] = autoencoder
-        ids = token_ids(self.tokenizer, list(chain.from_iterable(captions))).view(-1, CAPTIONS, LENGTH)
+        ids = token_ids(self.tokenizer, list(chain.from_iterable(_disturbed(captions)))).view(-1, CAPTIONS, LENGTH)
         pixels = torch.cat([people.pixels, people.pixels.flip(3), icons.pixels])
         latents = latents_of(autoencoder, pixels, device)
         if latents.shape[1:] != self.model.latent:
@@ -210,13 +211,14 @@ class TextToImageRecipe:
                 "from Unicode CLDR",
                 licence="other",
                 details={
-                    "start": came_from(start),
+                    "start": came_from(self.name, start),
                     "parameters": f"{parameters / 1e6:.1f} M beside the autoencoder",
                     "latents": " x ".join(map(str, self.model.latent)),
                     "tokens": len(tokenizer),
                     "target": "velocity, all noise levels of the same weight, cosine schedule",
                     "loss": "squared error of the velocity, + that of the mean picture read off the words alone",
-                    "captions": f"{CAPTIONS} wordings a picture, half of them Chinese; {UNSAID:.0%} unsaid",
+                    "captions": f"{CAPTIONS} wordings a picture, half of them Chinese; {UNSAID:.0%} unsaid, "
+                    f"{DISTURBED:.0%} with a made-up word",
                     "faces": f"those with {', '.join(HARD_TO_LEARN)} twice, and that said more often; "
                     "sunglasses are told from other glasses by the brightness around the eyes",
                     "emoji": f"{EMOJI_SHARE:.0%} of the pictures in a step; those whose names people think of first "
@@ -257,19 +259,26 @@ def _captions(people: Pictures, facts: Sequence[EmojiFact]) -> list[list[str]]:
     rng = random.Random(0)
     languages = [LANGUAGES[k % len(LANGUAGES)] for k in range(CAPTIONS)]
     said = [dict(zip(ATTRIBUTES, map(bool, row), strict=True)) for row in people.labels.tolist()]
-    plain = [
+    return [
         *(
             [face_caption(labels, language, rng, dark) for language in languages]
             for labels, dark in zip(said, dark_eyes(people.pixels).tolist(), strict=True)
         ),
         *([emoji_caption(fact, language, rng) for language in languages] for fact in facts),
     ]
+
+
+def _disturbed(captions: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Some with a word that says nothing; no token is made for those."""
+    rng = random.Random(1)
+    characters = sorted({letter for wordings in captions for caption in wordings[1::2] for letter in caption})
+    characters = [letter for letter in characters if CHINESE.match(letter)]
     return [
         [
-            disturbed(caption, language, rng) if rng.random() < DISTURBED else caption
-            for caption, language in zip(captions, languages, strict=True)
+            disturbed(caption, LANGUAGES[k % len(LANGUAGES)], characters, rng) if rng.random() < DISTURBED else caption
+            for k, caption in enumerate(wordings)
         ]
-        for captions in plain
+        for wordings in captions
     ]
 
 

@@ -138,7 +138,7 @@ def test_a_start_that_was_stopped_says_so(tmp_path: Path) -> None:
     model = FaceAutoencoder(**args).eval()
     config = {"class": "autoencoder.FaceAutoencoder", "args": args}
     write_checkpoint(tmp_path / "sd-mini", model, config, card, {"x": torch.zeros(1, 3, 64, 64)}, {})
-    said = came_from(Checkpoint(tmp_path / "sd-mini"))
+    said = came_from("sd-mini", Checkpoint(tmp_path / "sd-mini"))
     assert said == "sd-mini of commit abc, after 5 of 10 planned steps of 8"
 
 
