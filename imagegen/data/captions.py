@@ -5,6 +5,7 @@ faces it speaks in terms of `imagegen.data.faces.ATTRIBUTES` and of nothing else
 """
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -214,8 +215,12 @@ ASKS_ZH = (
     "{}，谢谢",
 )
 FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
-NEGATIONS = frozenset(("no", "not", "without", "不", "没", "没有", "无"))
-PEOPLE = frozenset(noun for nouns in (*NOUNS.values(), *NOUNS_ZH.values()) for noun in nouns) - {"face"}
+DENYING = re.compile(r"(no|not|without|never|(do|does|did|is|are|has|have)n|[不没无别].?)$")
+DENIABLE = re.compile(
+    r"smil|glasses|^hats?$|hair|^bald|^bangs$|^fringe$|beard|mou?stach|^lipstick$|^earrings?$"
+    r"|微笑|眼镜|墨镜|帽子|发的?$|光头|胡子|胡须|八字胡|口红|耳环|刘海"
+)
+"""Words that deny, and words of a face that they may stand before."""
 PARTS_ZH = (
     "的",
     "有",
@@ -322,12 +327,17 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
 
 
 def negations(words: Iterable[str]) -> tuple[str, ...]:
-    """Of a prompt's words in lower case those that deny, where it is about a person.
+    """Of a prompt's words those that deny, where it speaks of traits of a face.
 
     Captions say what is there and never what is not; a few emoji are called so, such as `no entry`.
+
+    Args:
+        words: in lower case; of `isn't` the parts `isn` and `t`.
     """
     said = list(words)
-    return tuple(word for word in said if word in NEGATIONS) if PEOPLE & {*said} else ()
+    if not any(DENIABLE.search(word) for word in said):
+        return ()
+    return tuple(dict.fromkeys(word for word in said if DENYING.match(word)))
 
 
 def disturbed(caption: str, language: str, characters: Sequence[str], rng: random.Random) -> str:

@@ -48,8 +48,8 @@ def add_endpoints(store: ModelStore) -> None:
         Returns:
             Now and then one PNG with what the network takes the pictures to be, three in a row, and where it stands;
             the last is the result, with its recipe, the words that the model was never taught (each with those
-            it knows that look most like it), those that deny and may not help, and what of the prompt was too
-            long to be read.
+            it knows that look most like it), those such as *without* that may not help, and what of the prompt was
+            too long to be read.
         """
         request = task.TextToImageRequest(
             prompt, negative_prompt, count, seed, solver, steps, guidance_scale, engine, size

@@ -13,6 +13,7 @@ from imagegen.data.captions import (
     SUNGLASSES,
     TRAITS,
     describe,
+    disturbed,
     emoji_caption,
     face_caption,
     traits_of,
@@ -160,3 +161,28 @@ def test_a_name_has_the_article_it_takes(name: str, caption: str) -> None:
     captions = {emoji_caption(fact, "en", random.Random(seed)) for seed in range(300)}
     assert caption in captions
     assert not any(" a orange" in text or "a flag" in text for text in captions)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_disturbed_caption_is_the_caption_with_a_word_in_it(language: str) -> None:
+    rng = random.Random(0)
+    labels = {attribute: attribute in ("Smiling", "Eyeglasses", "Black_Hair") for attribute in ATTRIBUTES}
+    for _ in range(200):
+        caption = face_caption(labels, language, rng)
+        strange = disturbed(caption, language, "眼镜", rng)
+        parts, whole = (list(text) if language == "zh" else text.split(" ") for text in (caption, strange))
+        added = len(whole) - len(parts)
+        assert 1 <= added <= (4 if language == "zh" else 2)
+        assert any(whole[:i] + whole[i + added :] == parts for i in range(len(parts) + 1)), strange
+
+
+def test_praise_counts_and_asking_stand_in_captions_of_emoji() -> None:
+    said = [emoji_caption(HEART, language, random.Random(seed)) for seed in range(4_000) for language in LANGUAGES]
+    for wording in (
+        "draw me a (cute |nice )?red heart",
+        "a (cute|nice|lovely) red heart",
+        "请画一.红心",
+        "一.可爱的红心",
+    ):
+        assert any(re.fullmatch(wording, caption) for caption in said), wording
+    assert not any(re.search("一.*一", caption) for caption in said)

@@ -142,6 +142,17 @@ def test_a_start_that_was_stopped_says_so(tmp_path: Path) -> None:
     assert said == "sd-mini of commit abc, after 5 of 10 planned steps of 8"
 
 
+def test_some_captions_are_disturbed_and_tokens_are_made_for_none_of_those() -> None:
+    plain = [["a smiling woman", "微笑的女士"] * 4] * 500
+    disturbed = text_to_image._disturbed(plain)
+    pairs = [pair for rows in zip(plain, disturbed, strict=True) for pair in zip(*rows, strict=True)]
+    assert abs(sum(a != b for a, b in pairs) / len(pairs) - text_to_image.DISTURBED) < 0.02
+    assert all(b.isascii() == a.isascii() for a, b in pairs)
+    assert text_to_image._disturbed(plain) == disturbed
+    few, many = (text_to_image._tokenizer(captions) for captions in (plain, disturbed))
+    assert len(few) < len(many) - 500, "so many characters are in nothing but made-up words"
+
+
 def test_captions_come_in_both_languages(recipe: TextToImageRecipe, data: Pictures) -> None:
     said = [recipe.tokenizer.decode(ids, skip_special_tokens=True) for ids in data.labels[0]]
     assert all(caption.isascii() for caption in said[::2])
