@@ -5,7 +5,6 @@ faces it speaks in terms of `imagegen.data.faces.ATTRIBUTES` and of nothing else
 """
 
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,6 @@ __all__ = [
     "emoji_caption",
     "face_caption",
     "lexicon",
-    "negations",
     "traits_of",
 ]
 
@@ -187,6 +185,7 @@ NOUNS_ZH = {
     "older woman": ("老太太", "老奶奶"),
 }
 FRAMES = ("{}", "{}", "{}", "a photo of {}", "a portrait of {}", "a picture of {}", "photo: {}")
+FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
 ASKS = (
     "draw {}",
     "draw me {}",
@@ -214,13 +213,6 @@ ASKS_ZH = (
     "来一张{}的图",
     "{}，谢谢",
 )
-FRAMES_ZH = ("{}", "{}", "一位{}", "一个{}", "一张{}的照片", "{}的照片", "{}的肖像", "照片：{}")
-DENYING = re.compile(r"(no|not|without|never|(do|does|did|is|are|has|have)n|[不没无别].?)$")
-DENIABLE = re.compile(
-    r"smil|glasses|^hats?$|hair|^bald|^bangs$|^fringe$|beard|mou?stach|^lipstick$|^earrings?$"
-    r"|微笑|眼镜|墨镜|帽子|发的?$|光头|胡子|胡须|八字胡|口红|耳环|刘海"
-)
-"""Words that deny, and words of a face that they may stand before."""
 PARTS_ZH = (
     "的",
     "有",
@@ -324,20 +316,6 @@ def emoji_caption(fact: EmojiFact, language: str, rng: random.Random) -> str:
         named = name if rng.random() < 0.5 else _with_article(name)
     words = rng.choices(([named], [named, *some], some or [named]), weights=(7, 2, 1))[0]
     return frame.format(("、" if chinese else ", ").join(words), style=fact.set)
-
-
-def negations(words: Iterable[str]) -> tuple[str, ...]:
-    """Of a prompt's words those that deny, where it speaks of traits of a face.
-
-    Captions say what is there and never what is not; a few emoji are called so, such as `no entry`.
-
-    Args:
-        words: in lower case; of `isn't` the parts `isn` and `t`.
-    """
-    said = list(words)
-    if not any(DENIABLE.search(word) for word in said):
-        return ()
-    return tuple(dict.fromkeys(word for word in said if DENYING.match(word)))
 
 
 def disturbed(caption: str, language: str, characters: Sequence[str], rng: random.Random) -> str:

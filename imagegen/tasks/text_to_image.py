@@ -1,6 +1,7 @@
 """Words to pictures: a prompt in English or Chinese, and step by step a face or an emoji that is painted after it."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagegen.data.captions import lexicon, negations
+from imagegen.data.captions import lexicon
 from imagegen.data.lexicon import Lexicon
 from imagegen.devices import SEEDS, generators
 from imagegen.engines.engine import AUTO, Engine, Painted
@@ -49,6 +50,12 @@ MAX_STEPS = 100
 MAX_GUIDANCE = 12.0
 MAX_PROMPT = 1_000
 MAX_NAME = 200
+DENYING = re.compile(r"(no|not|without|never|(do|does|did|is|are|has|have)n|[不没无别].?)$")
+DENIABLE = re.compile(
+    r"smil|glasses|^hats?$|hair|^bald|^bangs$|^fringe$|beard|mou?stach|^lipstick$|^earrings?$"
+    r"|微笑|眼镜|墨镜|帽子|发的?$|光头|胡子|胡须|八字胡|口红|耳环|刘海"
+)
+"""Words that deny, and words of a face that they may stand before."""
 
 
 @dataclass(frozen=True)
@@ -270,7 +277,7 @@ def read(prompt: str, store: ModelStore, engine: Engine | None = None) -> Readin
         for first, last in places
     ]
     kept = sorted({word for word in words if word is not None})  # a sign between two letters may have no token
-    denying = () if engine else negations(prompt[slice(*span)].lower() for span in spans)
+    denying = () if engine else _negations(prompt[slice(*span)].lower() for span in spans)
     strange = {} if engine else known.unknown(prompt[:end])
     return Reading(
         words=tuple(prompt[slice(*spans[word])] for word in kept),
@@ -294,3 +301,17 @@ def known_words(store: ModelStore) -> Lexicon:
     if WORDS not in checkpoint.files("assets"):
         return lexicon(())
     return Lexicon.from_json(checkpoint.read(WORDS))
+
+
+def _negations(words: Iterable[str]) -> tuple[str, ...]:
+    """Of a prompt's words those that deny, where it speaks of traits of a face.
+
+    Captions say what is there and never what is not; a few emoji are called so, such as `no entry`.
+
+    Args:
+        words: in lower case; of `isn't` the parts `isn` and `t`.
+    """
+    said = list(words)
+    if not any(DENIABLE.search(word) for word in said):
+        return ()
+    return tuple(dict.fromkeys(word for word in said if DENYING.match(word)))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from imagegen.checkpoints import Checkpoint
 from imagegen.data.pictures import Pictures, Sources
 
-__all__ = ["Export", "Recipe", "Step", "came_from", "follow", "rng_of", "warm_cosine", "young_decay"]
+__all__ = ["Export", "Recipe", "Step", "came_from", "follow", "rng_of", "start_of", "warm_cosine", "young_decay"]
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,12 @@ def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
 def young_decay(decay: float, index: int) -> float:
     """Of an average at step `index`: less in the first steps, so that it is not held back by its start."""
     return min(decay, (1 + index) / (10 + index))
+
+
+def start_of(sources: Sources) -> Checkpoint | None:
+    """The checkpoint to go on from, where one was given as the third data set."""
+    folder = sources.root(2)
+    return None if folder is None else Checkpoint(folder)
 
 
 def came_from(name: str, start: Checkpoint | None) -> str:

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.checkpoints import Checkpoint
 from imagegen.data.photos import made_up_photos, photos
 from imagegen.data.pictures import Pictures, Sources
 from imagegen.data.styles import made_up_styles, squares, styles
@@ -14,7 +13,7 @@ from imagegen.devices import choose_device
 from imagegen.images import to_tensor
 from imagegen.models.perceptual import Vgg19, load_vgg
 from imagegen.models.style import STYLE_WEIGHT, FastStyle, Objective, distance
-from imagegen.training.recipe import Export, Step, came_from, follow, warm_cosine
+from imagegen.training.recipe import Export, Step, came_from, follow, start_of, warm_cosine
 
 __all__ = [
     "PHOTOS",
@@ -87,7 +86,7 @@ class FastStyleRecipe:
             squares(styles(sources.root(1), split).values(), PAINTING_SIDE) for split in ("named", "train")
         )
         self.frozen = {"vgg": load_vgg(sources.features), "gallery": Gallery(named, others)}
-        if (start := _start(sources)) is not None:
+        if (start := start_of(sources)) is not None:
             self.coarse = 0.0  # what is coarse has been learned
             for network in (self.network, self.average):
                 network.load_state_dict(start.load().state_dict())
@@ -146,7 +145,7 @@ class FastStyleRecipe:
         return self.average.paint(pictures, codes.repeat(2, 1))
 
     def exports(self, sources: Sources) -> list[Export]:
-        start = _start(sources)
+        start = start_of(sources)
         named = styles(sources.root(1), "named")
         trained_on = photos(sources.root(), "train")
         device = choose_device(sources.device)
@@ -183,12 +182,6 @@ class FastStyleRecipe:
                 },
             )
         ]
-
-
-def _start(sources: Sources) -> Checkpoint | None:
-    """The checkpoint to go on from, where one was given."""
-    folder = sources.root(2)
-    return None if folder is None else Checkpoint(folder)
 
 
 class Gallery(nn.Module):

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagegen.checkpoints import Checkpoint
 from imagegen.data.captions import HARD_TO_LEARN, LANGUAGES, TRAITS, disturbed, emoji_caption, face_caption, lexicon
 from imagegen.data.emoji import WELL_KNOWN, EmojiFact, emoji, made_up_emoji
 from imagegen.data.faces import ATTRIBUTES, dark_eyes, faces, kept_out, made_up_faces
@@ -28,7 +27,7 @@ from imagegen.models.autoencoder import FaceAutoencoder
 from imagegen.models.text import BOS, EOS, LENGTH, TextToImage, make_pipeline, make_tokenizer, token_ids
 from imagegen.store import ModelStore
 from imagegen.training.diffusion import denoising_loss, latents_of
-from imagegen.training.recipe import Export, Step, came_from, follow
+from imagegen.training.recipe import Export, Step, came_from, follow, start_of
 
 __all__ = ["PROMPTS", "TextToImageRecipe"]
 
@@ -101,7 +100,7 @@ class TextToImageRecipe:
     def load_data(self, sources: Sources) -> Pictures:
         people, icons, facts = _training_pictures(sources)
         captions = _captions(people, facts)
-        if (start := _start(sources)) is None:
+        if (start := start_of(sources)) is None:
             self.tokenizer = _tokenizer(captions)
         else:
             pipeline = start.load()
@@ -187,7 +186,7 @@ class TextToImageRecipe:
 
     def exports(self, sources: Sources) -> list[Export]:
         people, _, facts = _training_pictures(sources)
-        start = _start(sources)
+        start = start_of(sources)
         tokenizer = start.load().tokenizer if start else _tokenizer(_captions(people, facts))
         parameters = sum(parameter.numel() for parameter in self.average.parameters())
         return [
@@ -232,12 +231,6 @@ class TextToImageRecipe:
 
 def _autoencoder(sources: Sources) -> FaceAutoencoder:
     return ModelStore(sources.checkpoints, torch.device("cpu")).get(AUTOENCODER)  # type: ignore[no-any-return]
-
-
-def _start(sources: Sources) -> Checkpoint | None:
-    """The checkpoint to go on from, where one was given."""
-    folder = sources.root(2)
-    return None if folder is None else Checkpoint(folder)
 
 
 def _hard_to_learn(labels: Tensor) -> Tensor:
